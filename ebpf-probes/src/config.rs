@@ -1,0 +1,138 @@
+//! What userspace resolves before load and the probes read as one frozen global.
+//!
+//! Everything here is constant for the lifetime of the loaded programs, so the verifier knows the
+//! values and prunes what they switch off.
+
+use crate::counter::Counter;
+use crate::field::{ABSENT, Field, FieldSlot};
+
+/// An argument that a probe takes from its function; the position comes from the BTF prototype.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Arg {
+    /// `sk` of `tcp_conn_request`: the listener
+    ConnRequestSk,
+    /// `skb` of `tcp_conn_request`
+    ConnRequestSkb,
+    /// `sk` of `tcp_v4_conn_request`
+    V4ConnRequestSk,
+    /// `skb` of `tcp_v4_conn_request`
+    V4ConnRequestSkb,
+    /// `sk` of `tcp_v6_conn_request`
+    V6ConnRequestSk,
+    /// `skb` of `tcp_v6_conn_request`
+    V6ConnRequestSkb,
+    /// `sk` of `tcp_check_req`: the listener
+    CheckReqSk,
+    /// `skb` of `tcp_check_req`
+    CheckReqSkb,
+    /// `fastopen` of `tcp_check_req`
+    CheckReqFastopen,
+    /// `req_stolen` of `tcp_check_req`
+    CheckReqStolen,
+    /// `sk` of `tcp_v4_syn_recv_sock`
+    V4SynRecvSk,
+    /// `skb` of `tcp_v4_syn_recv_sock`
+    V4SynRecvSkb,
+    /// `sk` of `tcp_v6_syn_recv_sock`
+    V6SynRecvSk,
+    /// `skb` of `tcp_v6_syn_recv_sock`
+    V6SynRecvSkb,
+}
+
+impl Arg {
+    /// How many there are.
+    pub const COUNT: usize = Self::V6SynRecvSkb as usize + 1;
+}
+
+/// How many ports a filter can name.
+pub const MAX_PORTS: usize = 16;
+
+/// Which drops are shown. Addresses are IPv6, IPv4 ones v4-mapped; an empty mask matches all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Filter {
+    /// Network of the packet's local address.
+    pub local: [u8; 16],
+    /// Its netmask.
+    pub local_mask: [u8; 16],
+    /// Network of the peer's address.
+    pub peer: [u8; 16],
+    /// Its netmask.
+    pub peer_mask: [u8; 16],
+    /// One bit per [`Reason`](crate::Reason) number that is shown.
+    pub reasons: u64,
+    /// One bit per [`Stage`](crate::Stage) number that is shown.
+    pub stages: u32,
+    /// 4 or 6 to show that family only, else 0.
+    pub family: u32,
+    /// How many of `ports` are set; 0 shows every port.
+    pub ports_len: u32,
+    /// Network namespace inode number to show only, else 0.
+    pub netns: u32,
+    /// Local ports that are shown, host byte order.
+    pub ports: [u16; MAX_PORTS],
+}
+
+impl Filter {
+    /// Shows everything.
+    pub const ALL: Self = Self {
+        local: [0; 16],
+        local_mask: [0; 16],
+        peer: [0; 16],
+        peer_mask: [0; 16],
+        reasons: u64::MAX,
+        stages: u32::MAX,
+        family: 0,
+        ports_len: 0,
+        netns: 0,
+        ports: [0; MAX_PORTS],
+    };
+}
+
+/// The probes' one global.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Config {
+    /// Bits of [`Milestone`](crate::Milestone)s whose hooks are attached.
+    pub watched: u64,
+    /// What is shown.
+    pub filter: Filter,
+    /// Byte offset and width of each [`Field`].
+    pub fields: [FieldSlot; Field::COUNT],
+    /// Byte offset of each [`Counter`] in the per-CPU array, `u32::MAX` if unknown.
+    pub counters: [u32; Counter::COUNT],
+    /// From a `struct bpf_array` to its table of per-CPU pointers, in bytes; `u32::MAX` if unknown.
+    pub percpu_pointers: u32,
+    /// Zero-based position of each [`Arg`] in its function's prototype.
+    pub args: [u8; ARGS_PADDED],
+}
+
+const ARGS_PADDED: usize = Arg::COUNT.next_multiple_of(8);
+
+impl Config {
+    /// Nothing resolved: what the object holds until userspace overrides it.
+    pub const UNRESOLVED: Self = Self {
+        watched: 0,
+        filter: Filter::ALL,
+        fields: [ABSENT; Field::COUNT],
+        counters: [u32::MAX; Counter::COUNT],
+        percpu_pointers: u32::MAX,
+        args: [u8::MAX; ARGS_PADDED],
+    };
+
+    /// The bytes that replace the global in the object before load.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        // SAFETY: the struct is plain integers without padding (asserted below), so each of its
+        // bytes is initialised; the slice borrows from it and is exactly as long.
+        unsafe { core::slice::from_raw_parts((&raw const *self).cast(), size_of::<Self>()) }
+    }
+}
+
+// No byte of the global is padding: it is handed over as bytes.
+const _: () = assert!(
+    size_of::<Config>()
+        == 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
+);
+const _: () = assert!(size_of::<Filter>() == 4 * 16 + 8 + 4 * 4 + 2 * MAX_PORTS);

@@ -1,0 +1,124 @@
+//! What one pass through a listener's code left behind.
+//!
+//! Probes only gather; [`classify`](crate::conn_request) turns the facts into a reason. A
+//! milestone is a function that the kernel calls on some ways through the code and not on others,
+//! so having been there, or not, tells which way was taken.
+
+use crate::counter::Counter;
+
+/// A place that the call passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Milestone {
+    /// `tcp_conn_request` was entered from a wrapper.
+    ConnRequest = 0,
+    /// `tcp_syn_flood_action` returned false: the SYN queue is full and no cookie is wanted.
+    FloodRefused = 1,
+    /// `tcp_syn_flood_action` returned true: a cookie is wanted.
+    FloodCookie = 2,
+    /// `inet_reqsk_alloc` was entered: the queue tests are passed.
+    RequestAllocated = 3,
+    /// `tcp_peer_is_proven` returned false: only the reserved quarter is left.
+    PeerUnproven = 4,
+    /// `inet_csk_reqsk_queue_hash_add` was called: the request is in the SYN queue.
+    RequestQueued = 5,
+    /// It returned false: another CPU queued the same request first.
+    QueueRaceLost = 6,
+    /// `tcp_make_synack` was entered: an answer was made.
+    SynAckMade = 7,
+    /// `tcp_v4_syn_recv_sock` or `tcp_v6_syn_recv_sock` returned NULL.
+    ChildRefused = 8,
+    /// `tcp_create_openreq_child` was entered: the accept queue test is passed.
+    ChildCreated = 9,
+    /// `inet6_csk_route_req` was entered: the accept queue test is passed.
+    RouteAsked = 10,
+    /// `inet_csk_reqsk_queue_drop` returned true: the request was removed.
+    RequestDropped = 11,
+    /// `tcp_rtx_synack` was entered: a repeated SYN was answered again.
+    SynAckResent = 12,
+    /// `*req_stolen` was set: another CPU finished this request.
+    RequestStolen = 13,
+    /// The packet was a reset: the client gave up, nothing was refused.
+    ResetReceived = 14,
+}
+
+impl Milestone {
+    /// Every milestone, in the order of its bits.
+    pub const ALL: &'static [Self] = &[
+        Self::ConnRequest,
+        Self::FloodRefused,
+        Self::FloodCookie,
+        Self::RequestAllocated,
+        Self::PeerUnproven,
+        Self::RequestQueued,
+        Self::QueueRaceLost,
+        Self::SynAckMade,
+        Self::ChildRefused,
+        Self::ChildCreated,
+        Self::RouteAsked,
+        Self::RequestDropped,
+        Self::SynAckResent,
+        Self::RequestStolen,
+        Self::ResetReceived,
+    ];
+
+    /// Its bit.
+    pub const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+}
+
+const _: () = {
+    let mut bit = 0;
+    while bit < Milestone::ALL.len() {
+        assert!(Milestone::ALL[bit] as usize == bit);
+        bit += 1;
+    }
+};
+
+/// A set of milestones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(transparent)]
+pub struct Milestones(pub u64);
+
+impl Milestones {
+    /// Whether the milestone is in the set.
+    pub const fn has(self, milestone: Milestone) -> bool {
+        self.0 & milestone.bit() != 0
+    }
+
+    /// The set with this milestone in it.
+    #[must_use]
+    pub const fn with(self, milestone: Milestone) -> Self {
+        Self(self.0 | milestone.bit())
+    }
+}
+
+/// One call of an outer function, as the probes saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct Facts {
+    /// The milestones passed.
+    pub passed: Milestones,
+    /// The milestones that would have been seen if passed: their hooks are attached.
+    pub watched: Milestones,
+    /// How far each counter moved on this CPU during the call.
+    pub moved: [u32; Counter::COUNT],
+    /// 1 if `moved` was measured, 0 if this kernel's counters could not be read.
+    pub counted: u32,
+    /// Length of the accept queue at entry; only read where `counted` is 0.
+    pub accept_len: u32,
+    /// Its limit.
+    pub accept_limit: u32,
+    /// Length of the SYN queue at entry.
+    pub syn_len: u32,
+    /// `tcp_syncookies` at entry.
+    pub syncookies: u32,
+}
+
+impl Facts {
+    /// Whether the counter is known to have moved.
+    pub const fn moved(&self, counter: Counter) -> bool {
+        self.moved[counter as usize] != 0
+    }
+}

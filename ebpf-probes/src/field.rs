@@ -1,0 +1,109 @@
+//! One slot per kernel field that the probes read.
+//!
+//! The probes know fields by name only. Where a field lies and how wide it is on the running
+//! kernel is resolved from its BTF in userspace and handed over in [`Config`](crate::Config).
+
+/// A field of a kernel struct. `struct.member` is spelled in the doc of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Field {
+    /// `sock_common.skc_family`
+    SockFamily,
+    /// `sock_common.skc_rcv_saddr`
+    SockLocalV4,
+    /// `sock_common.skc_v6_rcv_saddr`
+    SockLocalV6,
+    /// `sock_common.skc_num`
+    SockPort,
+    /// `sock_common.skc_net`
+    SockNet,
+    /// `sock_common.skc_cookie`
+    SockCookie,
+    /// `sock.sk_ack_backlog`: length of the accept queue
+    SockAcceptLen,
+    /// `sock.sk_max_ack_backlog`: its limit
+    SockAcceptLimit,
+    /// `sock.sk_socket`
+    SockSocket,
+    /// `inet_connection_sock.icsk_accept_queue.qlen`: length of the SYN queue
+    ListenerSynLen,
+    /// `inet_connection_sock.icsk_accept_queue.young`
+    ListenerSynYoung,
+    /// `socket_alloc.vfs_inode`: from a `struct socket` to its inode
+    SocketInode,
+    /// `inode.i_ino`
+    InodeNumber,
+    /// `net.ns.inum`
+    NetInum,
+    /// `net.mib.net_statistics`: the per-CPU TcpExt counters
+    NetStatistics,
+    /// `net.core.sysctl_somaxconn`
+    NetSomaxconn,
+    /// `net.ipv4.sysctl_tcp_syncookies`
+    NetSyncookies,
+    /// `net.ipv4.sysctl_max_syn_backlog`
+    NetMaxSynBacklog,
+    /// `net.ipv4.sysctl_tcp_abort_on_overflow`
+    NetAbortOnOverflow,
+    /// `sk_buff.head`
+    SkbHead,
+    /// `sk_buff.network_header`
+    SkbNetworkHeader,
+    /// `sk_buff.transport_header`
+    SkbTransportHeader,
+    /// `sk_buff.protocol`
+    SkbProtocol,
+}
+
+impl Field {
+    /// Every field, in the order of its slots.
+    pub const ALL: &'static [Self] = &[
+        Self::SockFamily,
+        Self::SockLocalV4,
+        Self::SockLocalV6,
+        Self::SockPort,
+        Self::SockNet,
+        Self::SockCookie,
+        Self::SockAcceptLen,
+        Self::SockAcceptLimit,
+        Self::SockSocket,
+        Self::ListenerSynLen,
+        Self::ListenerSynYoung,
+        Self::SocketInode,
+        Self::InodeNumber,
+        Self::NetInum,
+        Self::NetStatistics,
+        Self::NetSomaxconn,
+        Self::NetSyncookies,
+        Self::NetMaxSynBacklog,
+        Self::NetAbortOnOverflow,
+        Self::SkbHead,
+        Self::SkbNetworkHeader,
+        Self::SkbTransportHeader,
+        Self::SkbProtocol,
+    ];
+    /// How many slots there are.
+    pub const COUNT: usize = Self::ALL.len();
+}
+
+// A variant that ALL forgets, or lists out of order, would shift every slot after it.
+const _: () = {
+    let mut slot = 0;
+    while slot < Field::COUNT {
+        assert!(Field::ALL[slot] as usize == slot);
+        slot += 1;
+    }
+};
+
+/// The slot of a field that this kernel does not have.
+pub const ABSENT: FieldSlot = FieldSlot { offset: u32::MAX, size: 0 };
+
+/// Where a field lies on the running kernel, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct FieldSlot {
+    /// From the start of the struct that the probe holds a pointer to.
+    pub offset: u32,
+    /// Width of the field; sysctls changed width between kernels.
+    pub size: u32,
+}

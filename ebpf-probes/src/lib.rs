@@ -1,0 +1,26 @@
+//! What crosses the border between the probes in the kernel and the tool above it.
+//!
+//! The package has two faces. This library is the contract, compiled into both sides and free of
+//! dependencies. The binary beside it is what runs in the kernel.
+//!
+//! How the contract may change: ids ([`Reason`], [`Stage`], [`Evidence`], [`Function`],
+//! [`Milestone`]) are append-only; wire structs may be reordered freely, because the object and
+//! the tool that loads it are always built together.
+
+#![cfg_attr(target_arch = "bpf", no_std)]
+
+mod classify;
+mod config;
+mod counter;
+mod facts;
+mod field;
+mod reason;
+mod record;
+
+pub use classify::{Verdict, check_req, conn_request, conn_request_wrapper, syn_recv_sock};
+pub use config::{Arg, Config, Filter, MAX_PORTS};
+pub use counter::Counter;
+pub use facts::{Facts, Milestone, Milestones};
+pub use field::{ABSENT, Field, FieldSlot};
+pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
+pub use record::{DropRecord, LOSS_COUNT, Loss, TOTALS_MAX, TotalKey, Unknown};

@@ -1,0 +1,70 @@
+//! A SYN meets a listener: `tcp_conn_request` and the wrappers that lead to it.
+
+use ebpf_probes::{Facts, Function, Milestone, conn_request, conn_request_wrapper};
+
+use super::read::Address;
+use super::slot::{self, Outer, Slot};
+use super::{counters, listener, output};
+
+/// `tcp_v4_conn_request` or `tcp_v6_conn_request` was entered.
+#[inline(always)]
+pub(crate) fn enter_wrapper(outer: Outer, sk: Address, skb: Address) {
+    // A v4-mapped SYN goes from the IPv6 wrapper to the IPv4 one, which then judges it.
+    if matches!(outer, Outer::V4ConnRequest) {
+        slot::pass(Outer::V6ConnRequest, Milestone::ConnRequest);
+    }
+    slot::open(outer, sk, skb);
+}
+
+/// It returned.
+#[inline(always)]
+pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
+    let Some(slot) = slot::close(outer) else { return };
+    if let Some(verdict) = conn_request_wrapper(&slot.facts) {
+        output::dropped(slot, &verdict, function);
+    }
+}
+
+/// `tcp_conn_request` was entered.
+#[inline(always)]
+pub(crate) fn enter(sk: Address, skb: Address) {
+    slot::pass(Outer::V4ConnRequest, Milestone::ConnRequest);
+    slot::pass(Outer::V6ConnRequest, Milestone::ConnRequest);
+    let Some(slot) = slot::open(Outer::ConnRequest, sk, skb) else { return };
+    match counters::read(sk) {
+        Some(counters) => {
+            slot.counters = counters;
+            slot.facts.counted = 1;
+        }
+        None => at_entry(sk, slot),
+    }
+}
+
+/// Without counters the queues themselves must tell, as they were at entry.
+#[inline(always)]
+fn at_entry(sk: Address, slot: &mut Slot) {
+    if let Some(queues) = listener::queues(sk, 0) {
+        slot.facts = Facts {
+            accept_len: queues.accept_len,
+            accept_limit: queues.accept_limit,
+            syn_len: queues.syn_len,
+            syncookies: listener::syncookies(sk),
+            ..slot.facts
+        };
+    }
+}
+
+/// It returned; always 0, so the value tells nothing.
+#[inline(always)]
+pub(crate) fn exit() {
+    let Some(slot) = slot::close(Outer::ConnRequest) else { return };
+    if slot.facts.counted != 0 && !slot.facts.passed.has(Milestone::RequestQueued) {
+        match counters::read(slot.sk) {
+            Some(now) => slot.facts.moved = counters::moved(&slot.counters, &now),
+            None => slot.facts.counted = 0,
+        }
+    }
+    if let Some(verdict) = conn_request(&slot.facts) {
+        output::dropped(slot, &verdict, Function::TcpConnRequest);
+    }
+}

@@ -1,0 +1,101 @@
+//! The listener: its queues, its limits, who it is.
+
+use ebpf_probes::{DropRecord, Field, Unknown};
+
+use super::packet::mapped;
+use super::read::{self, Address};
+use super::slot::Queues;
+
+/// `AF_INET6` (include/linux/socket.h).
+const AF_INET6: u16 = 10;
+
+/// Both queues as they are now.
+#[inline(always)]
+pub(crate) fn queues(sk: Address, function: u32) -> Option<Queues> {
+    Some(Queues {
+        known: 1,
+        accept_len: read::read(sk, Field::SockAcceptLen)?,
+        accept_limit: read::read(sk, Field::SockAcceptLimit)?,
+        syn_len: read::read(sk, Field::ListenerSynLen)?,
+        syn_young: read::read(sk, Field::ListenerSynYoung)?,
+        function,
+    })
+}
+
+/// `tcp_syncookies` of the listener's namespace; 0 if that cannot be read.
+#[inline(always)]
+pub(crate) fn syncookies(sk: Address) -> u32 {
+    let mut value = 0;
+    read::copy_number(&mut value, read::pointer(sk, Field::SockNet), Field::NetSyncookies);
+    value
+}
+
+/// Fills in whatever a record says of the listener and its namespace.
+#[inline(always)]
+pub(crate) fn describe(sk: Address, queues: &Queues, record: &mut DropRecord) {
+    record.listener = sk.raw();
+    // A cookie of 0 says that there is none, so one that cannot be read needs no mark.
+    read::copy(&mut record.cookie, sk, Field::SockCookie);
+    let socket = read::pointer(sk, Field::SockSocket);
+    let inode = read::place(socket, Field::SocketInode);
+    let net = read::pointer(sk, Field::SockNet);
+    record.unknown |= lengths(sk, queues, record)
+        | bound(sk, record)
+        | Unknown::Inode.if_failed(number(&mut record.inode, inode, Field::InodeNumber))
+        | Unknown::Netns.if_failed(read::copy(&mut record.netns, net, Field::NetInum))
+        | Unknown::Syncookies.if_failed(number(&mut record.syncookies, net, Field::NetSyncookies))
+        | Unknown::MaxSynBacklog.if_failed(number(
+            &mut record.max_syn_backlog,
+            net,
+            Field::NetMaxSynBacklog,
+        ))
+        | Unknown::Somaxconn.if_failed(number(&mut record.somaxconn, net, Field::NetSomaxconn))
+        | Unknown::AbortOnOverflow.if_failed(number(
+            &mut record.abort_on_overflow,
+            net,
+            Field::NetAbortOnOverflow,
+        ));
+}
+
+#[inline(always)]
+fn number<T: Copy + Default>(to: &mut T, base: Address, field: Field) -> u32 {
+    read::copy_number(to, base, field)
+}
+
+/// The lengths taken at the refusal, or those of now.
+#[inline(always)]
+fn lengths(sk: Address, taken: &Queues, record: &mut DropRecord) -> u32 {
+    if taken.known != 0 {
+        record.accept_len = taken.accept_len;
+        record.accept_limit = taken.accept_limit;
+        record.syn_len = taken.syn_len;
+        record.syn_young = taken.syn_young;
+        return 0;
+    }
+    let accept = read::copy(&mut record.accept_len, sk, Field::SockAcceptLen)
+        | read::copy(&mut record.accept_limit, sk, Field::SockAcceptLimit);
+    Unknown::AcceptQueue.if_failed(accept)
+        | Unknown::SynQueue.if_failed(read::copy(&mut record.syn_len, sk, Field::ListenerSynLen))
+        | Unknown::SynYoung.if_failed(read::copy(
+            &mut record.syn_young,
+            sk,
+            Field::ListenerSynYoung,
+        ))
+}
+
+#[inline(always)]
+fn bound(sk: Address, record: &mut DropRecord) -> u32 {
+    let mut family = 0_u16;
+    let mut failed = read::copy(&mut family, sk, Field::SockFamily)
+        | read::copy(&mut record.bound_port, sk, Field::SockPort);
+    if family == AF_INET6 {
+        failed |= read::copy(&mut record.bound, sk, Field::SockLocalV6);
+        record.bound_family = 6;
+    } else {
+        let mut address = [0; 4];
+        failed |= read::copy(&mut address, sk, Field::SockLocalV4);
+        record.bound = mapped(address);
+        record.bound_family = 4;
+    }
+    Unknown::Bound.if_failed(failed)
+}

@@ -1,0 +1,143 @@
+//! The way out: exact totals first, then a record of the drop, and a count of whatever was lost.
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_ktime_get_boot_ns};
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap, RingBuf};
+use aya_log_ebpf::debug;
+use ebpf_probes::{
+    DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, TOTALS_MAX, TotalKey,
+    Verdict,
+};
+
+use super::slot::Slot;
+use super::{listener, packet, read};
+
+/// Room for some 4,700 records: a quarter of a second of flood until the reader gets its turn.
+const RING_BYTES: u32 = 1 << 20;
+
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+
+#[map]
+static TOTALS: PerCpuHashMap<TotalKey, u64> = PerCpuHashMap::with_max_entries(TOTALS_MAX, 0);
+
+#[map]
+static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNT, 0);
+
+/// A record is too large for the stack of a BPF program, so it is put together here.
+#[map]
+static RECORD: PerCpuArray<DropRecord> = PerCpuArray::with_max_entries(1, 0);
+
+/// Counts a loss.
+#[inline(always)]
+pub(crate) fn lost(loss: Loss) {
+    if let Some(count) = LOSSES.get_ptr_mut(loss as u32) {
+        // SAFETY: the pointer is this CPU's entry of a map that outlives the program.
+        unsafe { *count = (*count).wrapping_add(1) };
+    }
+}
+
+/// Counts and reports a drop. Kept out of line: the judges are many, and this is long.
+#[inline(never)]
+pub(crate) fn dropped(slot: &Slot, verdict: &Verdict, function: Function) {
+    let Some(record) = RECORD.get_ptr_mut(0) else { return };
+    // SAFETY: the pointer is this CPU's entry of a map that outlives the program, and softirqs
+    // are off until the record is out, so nobody else on this CPU writes it meanwhile.
+    let record = unsafe { &mut *record };
+    // SAFETY: the helpers take no pointers.
+    (record.boot_ns, record.cpu) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_smp_processor_id()) };
+    record.unknown = 0;
+    let milestones = slot.facts.passed.0;
+    record.milestones = milestones;
+    record.reason = verdict.reason as u16;
+    record.stage = verdict.stage as u8;
+    record.evidence = verdict.evidence as u8;
+    record.function = function as u8;
+    record.padding = [0; 6];
+    packet::describe(slot.skb, record);
+    listener::describe(slot.sk, &slot.queues, record);
+    record.shown = u8::from(shows(read::filter(), record));
+    if matches!(verdict.reason, Reason::Unattributed) {
+        debug!(
+            (),
+            "unattributed drop in {}: milestones 0x{:x}, local port {}",
+            function.name(),
+            milestones,
+            record.local_port
+        );
+    }
+    count(record);
+    if record.shown != 0 && EVENTS.output::<DropRecord>(&*record, 0).is_err() {
+        lost(Loss::RingFull);
+    }
+}
+
+#[inline(always)]
+fn count(record: &DropRecord) {
+    let key = TotalKey {
+        listener: record.listener,
+        inode: record.inode,
+        bound: record.bound,
+        netns: record.netns,
+        reason: record.reason,
+        bound_port: record.bound_port,
+        bound_family: record.bound_family,
+        stage: record.stage,
+        evidence: record.evidence,
+        shown: record.shown,
+        padding: [0; 4],
+    };
+    if let Some(total) = TOTALS.get_ptr_mut(key) {
+        // SAFETY: the pointer is this CPU's value of an entry that is never removed.
+        unsafe { *total = (*total).wrapping_add(1) };
+        return;
+    }
+    // Another CPU may add the same row at the same moment: then it is there now.
+    if TOTALS.insert(key, 1, u64::from(BPF_NOEXIST)).is_ok() {
+        return;
+    }
+    match TOTALS.get_ptr_mut(key) {
+        // SAFETY: as above.
+        Some(total) => unsafe { *total = (*total).wrapping_add(1) },
+        None => lost(Loss::TotalsFull),
+    }
+}
+
+/// Whether the filter shows a drop.
+#[inline(always)]
+fn shows(filter: &Filter, record: &DropRecord) -> bool {
+    let reason = filter.reasons >> (record.reason & 63) & 1 != 0;
+    let stage = filter.stages >> (record.stage & 31) & 1 != 0;
+    let family = filter.family == 0 || filter.family == u32::from(record.family);
+    let netns = filter.netns == 0 || filter.netns == record.netns;
+    reason
+        && stage
+        && family
+        && netns
+        && port(filter, record.local_port)
+        && within(&record.local, &filter.local, &filter.local_mask)
+        && within(&record.peer, &filter.peer, &filter.peer_mask)
+}
+
+#[inline(always)]
+fn port(filter: &Filter, port: u16) -> bool {
+    if filter.ports_len == 0 {
+        return true;
+    }
+    let mut slot = 0;
+    while slot < MAX_PORTS {
+        if (slot as u32) < filter.ports_len && filter.ports[slot] == port {
+            return true;
+        }
+        slot += 1;
+    }
+    false
+}
+
+#[inline(always)]
+fn within(address: &[u8; 16], network: &[u8; 16], mask: &[u8; 16]) -> bool {
+    let (address, network, mask) =
+        (u128::from_ne_bytes(*address), u128::from_ne_bytes(*network), u128::from_ne_bytes(*mask));
+    address & mask == network
+}

@@ -1,0 +1,155 @@
+//! The only reads of kernel memory and of the frozen configuration.
+//!
+//! A read goes from a base address by a [`Field`]; where the field lies is data of this kernel.
+//! A field that is absent and a read that fails are both `None`, never a made-up value.
+
+use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
+use ebpf_probes::{ABSENT, Arg, Config, Counter, Field, FieldSlot, Filter};
+
+/// Overridden by userspace before load.
+#[unsafe(no_mangle)]
+static CONFIG: Config = Config::UNRESOLVED;
+
+/// An address in kernel memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct Address(u64);
+
+impl Address {
+    /// No address.
+    pub(crate) const NULL: Self = Self(0);
+
+    /// An address as a register held it.
+    pub(crate) const fn new(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// The number.
+    pub(crate) const fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// Whether it is NULL.
+    pub(crate) const fn is_null(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The address so many bytes on.
+    pub(crate) const fn add(self, bytes: u64) -> Self {
+        Self(self.0.wrapping_add(bytes))
+    }
+}
+
+macro_rules! config {
+    ($($place:tt)+) => {
+        // SAFETY: CONFIG lives as long as the program. The read is volatile because userspace
+        // replaces the bytes before load, which the compiler must not foresee.
+        unsafe { core::ptr::read_volatile(&raw const CONFIG.$($place)+) }
+    };
+}
+
+/// The milestones whose hooks are attached.
+#[inline(always)]
+pub(crate) fn watched() -> u64 {
+    config!(watched)
+}
+
+/// Where a field lies.
+#[inline(always)]
+fn slot(field: Field) -> FieldSlot {
+    config!(fields[field as usize])
+}
+
+/// Byte offset of a counter, if known.
+#[inline(always)]
+pub(crate) fn counter_offset(counter: Counter) -> Option<u64> {
+    let offset = config!(counters[counter as usize]);
+    if offset == u32::MAX { None } else { Some(offset.into()) }
+}
+
+/// Byte offset of the per-CPU pointers in a `struct bpf_array`, if known.
+#[inline(always)]
+pub(crate) fn percpu_pointers() -> Option<u64> {
+    let offset = config!(percpu_pointers);
+    if offset == u32::MAX { None } else { Some(offset.into()) }
+}
+
+/// Position of an argument.
+#[inline(always)]
+pub(crate) fn position(arg: Arg) -> u8 {
+    config!(args[arg as usize])
+}
+
+/// What is shown.
+#[inline(always)]
+pub(crate) fn filter() -> &'static Filter {
+    // SAFETY: CONFIG lives as long as the program; the filter is plain data without padding.
+    unsafe { &*core::hint::black_box(&raw const CONFIG.filter) }
+}
+
+/// Reads kernel memory at an address.
+#[inline(always)]
+pub(crate) fn at<T: Copy>(address: Address) -> Option<T> {
+    // SAFETY: the helper checks the address and fails on one that cannot be read; every T read
+    // here is a plain integer or an array of bytes, valid for any bit pattern.
+    unsafe { bpf_probe_read_kernel(address.raw() as *const T) }.ok()
+}
+
+/// Copies kernel memory at an address, the first `size` bytes of `to`. Says 1 if that failed, and
+/// leaves zeros then; a number and not an error, so that the many copies into a record do not
+/// branch, which the verifier would have to follow.
+#[inline(always)]
+fn copy_bytes<T: Copy>(to: &mut T, size: u32, address: Address) -> u32 {
+    // SAFETY: `size` is at most that of T in every call below; the helper checks the address, and
+    // fills `to` with zeros where it fails; every T is valid for any bit pattern.
+    let failed = unsafe {
+        generated::bpf_probe_read_kernel((&raw mut *to).cast(), size, address.raw() as *const _)
+    };
+    u32::from(failed != 0)
+}
+
+/// Copies what lies at an address; 1 if that failed.
+#[inline(always)]
+pub(crate) fn copy_at<T: Copy>(to: &mut T, address: Address) -> u32 {
+    copy_bytes(to, size_of::<T>() as u32, address)
+}
+
+/// Copies a field whose width is the same on every kernel; 1 if that failed.
+#[inline(always)]
+pub(crate) fn copy<T: Copy>(to: &mut T, base: Address, field: Field) -> u32 {
+    copy_at(to, place(base, field))
+}
+
+/// Copies a number that is narrower on some kernels; 1 if that failed.
+#[inline(always)]
+pub(crate) fn copy_number<T: Copy + Default>(to: &mut T, base: Address, field: Field) -> u32 {
+    let size = slot(field).size;
+    *to = T::default();
+    // Little-endian: the bytes that a narrower field lacks are the upper ones.
+    if size == 0 || size as usize > size_of::<T>() {
+        1
+    } else {
+        copy_bytes(to, size, place(base, field))
+    }
+}
+
+/// The address of a field. No kernel memory lies where an absent field, or one of NULL, would.
+#[inline(always)]
+pub(crate) fn place(base: Address, field: Field) -> Address {
+    let slot = slot(field);
+    if slot == ABSENT { Address::NULL } else { base.add(slot.offset.into()) }
+}
+
+/// Reads a field whose width is the same on every kernel.
+#[inline(always)]
+pub(crate) fn read<T: Copy>(base: Address, field: Field) -> Option<T> {
+    at(place(base, field))
+}
+
+/// Reads a field that is a pointer; NULL if that failed.
+#[inline(always)]
+pub(crate) fn pointer(base: Address, field: Field) -> Address {
+    let mut pointer = 0;
+    copy::<u64>(&mut pointer, base, field);
+    Address::new(pointer)
+}

@@ -1,0 +1,155 @@
+//! Scratch between entry and exit of an outer function, one per function and CPU.
+//!
+//! A listener's code runs with softirqs off, so entry and exit happen on one CPU and no other call
+//! of the same function comes between. What breaks this is counted, never guessed: an entry that
+//! finds its slot taken, an exit that finds it empty.
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::PerCpuArray;
+use ebpf_probes::{Counter, Facts, Loss, Milestone, Milestones};
+
+use super::output;
+use super::read::{self, Address};
+
+/// A function whose calls are judged as a whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Outer {
+    /// `tcp_v4_conn_request`
+    V4ConnRequest,
+    /// `tcp_v6_conn_request`
+    V6ConnRequest,
+    /// `tcp_conn_request`
+    ConnRequest,
+    /// `tcp_check_req`
+    CheckReq,
+    /// `tcp_v4_syn_recv_sock`
+    V4SynRecvSock,
+    /// `tcp_v6_syn_recv_sock`
+    V6SynRecvSock,
+}
+
+const OUTERS: u32 = Outer::V6SynRecvSock as u32 + 1;
+
+/// Queue lengths and the limit of both, taken before the kernel changed them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Queues {
+    /// 1 if the rest was read.
+    pub(crate) known: u32,
+    /// `sk_ack_backlog`
+    pub(crate) accept_len: u32,
+    /// `sk_max_ack_backlog`
+    pub(crate) accept_limit: u32,
+    /// `qlen`
+    pub(crate) syn_len: u32,
+    /// `young`
+    pub(crate) syn_young: u32,
+    /// Which function refused: [`ebpf_probes::Function`].
+    pub(crate) function: u32,
+}
+
+impl Queues {
+    const UNKNOWN: Self =
+        Self { known: 0, accept_len: 0, accept_limit: 0, syn_len: 0, syn_young: 0, function: 0 };
+}
+
+/// What is kept of one call.
+#[repr(C)]
+pub(crate) struct Slot {
+    /// 1 between entry and exit.
+    live: u32,
+    /// 1 once this CPU has seen an entry: an exit without one is news only from then on.
+    used: u32,
+    /// Calls that are not judged and whose exit is still to come.
+    ignored: u32,
+    /// Spelled out.
+    padding: u32,
+    /// The listener.
+    pub(crate) sk: Address,
+    /// The packet.
+    pub(crate) skb: Address,
+    /// `req_stolen` of `tcp_check_req`.
+    pub(crate) stolen: Address,
+    /// The counters at entry.
+    pub(crate) counters: [u64; Counter::COUNT],
+    /// Queue lengths at a refusal inside.
+    pub(crate) queues: Queues,
+    /// What the probes saw so far.
+    pub(crate) facts: Facts,
+}
+
+#[map]
+static SLOTS: PerCpuArray<Slot> = PerCpuArray::with_max_entries(OUTERS, 0);
+
+#[inline(always)]
+fn slot(outer: Outer) -> Option<&'static mut Slot> {
+    let slot = SLOTS.get_ptr_mut(outer as u32)?;
+    // SAFETY: the map outlives the program, the pointer is this CPU's and was checked for NULL,
+    // and no two references to one slot are used at the same time.
+    Some(unsafe { &mut *slot })
+}
+
+/// Opens the slot of a call.
+#[inline(always)]
+pub(crate) fn open(outer: Outer, sk: Address, skb: Address) -> Option<&'static mut Slot> {
+    let slot = slot(outer)?;
+    if slot.live != 0 {
+        output::lost(Loss::SlotClash);
+    }
+    slot.live = 1;
+    slot.used = 1;
+    slot.sk = sk;
+    slot.skb = skb;
+    slot.stolen = Address::NULL;
+    slot.queues = Queues::UNKNOWN;
+    slot.facts = Facts {
+        passed: Milestones(0),
+        watched: Milestones(read::watched()),
+        moved: [0; Counter::COUNT],
+        counted: 0,
+        accept_len: 0,
+        accept_limit: 0,
+        syn_len: 0,
+        syncookies: 0,
+    };
+    Some(slot)
+}
+
+/// Notes a call that is not judged, so that its exit is not taken for one without entry.
+#[inline(always)]
+pub(crate) fn ignore(outer: Outer) {
+    if let Some(slot) = slot(outer) {
+        slot.ignored = slot.ignored.wrapping_add(1);
+    }
+}
+
+/// Closes the slot of a call that returned.
+#[inline(always)]
+pub(crate) fn close(outer: Outer) -> Option<&'static mut Slot> {
+    let slot = slot(outer)?;
+    if slot.live != 0 {
+        slot.live = 0;
+        return Some(slot);
+    }
+    if slot.ignored != 0 {
+        slot.ignored -= 1;
+    } else if slot.used != 0 {
+        output::lost(Loss::EntryMissed);
+    }
+    None
+}
+
+/// The slot of a call that is under way on this CPU.
+#[inline(always)]
+pub(crate) fn current(outer: Outer) -> Option<&'static mut Slot> {
+    slot(outer).filter(|slot| slot.live != 0)
+}
+
+/// Notes that a call that is under way passed a milestone.
+#[inline(always)]
+pub(crate) fn pass(outer: Outer, milestone: Milestone) {
+    if let Some(slot) = current(outer) {
+        slot.facts.passed = slot.facts.passed.with(milestone);
+    }
+}

@@ -1,0 +1,172 @@
+//! The wire structs: one record per drop, and the key under which drops are counted.
+//!
+//! All integers are in host byte order, addresses are in network order with IPv4 ones v4-mapped,
+//! padding is spelled out. The tool decodes field by field from bytes.
+
+/// One dropped packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct DropRecord {
+    /// `CLOCK_BOOTTIME` in ns.
+    pub boot_ns: u64,
+    /// [`Milestones`](crate::Milestones) passed, for diagnostics.
+    pub milestones: u64,
+    /// Address of the listener's `struct sock`: tells listeners apart, never shown.
+    pub listener: u64,
+    /// Its `skc_cookie`; 0 until somebody asked the kernel for it.
+    pub cookie: u64,
+    /// Inode number of its socket.
+    pub inode: u64,
+    /// The packet's peer address. Peer before local, as in the packet's own headers.
+    pub peer: [u8; 16],
+    /// The packet's local address.
+    pub local: [u8; 16],
+    /// The address the listener is bound to.
+    pub bound: [u8; 16],
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// CPU that processed the packet.
+    pub cpu: u32,
+    /// Connections in the accept queue.
+    pub accept_len: u32,
+    /// Its limit, `sk_max_ack_backlog`, which limits the SYN queue too.
+    pub accept_limit: u32,
+    /// Requests in the SYN queue.
+    pub syn_len: u32,
+    /// Those of them whose SYN-ACK was not repeated yet.
+    pub syn_young: u32,
+    /// `tcp_syncookies`
+    pub syncookies: u32,
+    /// `tcp_max_syn_backlog`
+    pub max_syn_backlog: u32,
+    /// `somaxconn`
+    pub somaxconn: u32,
+    /// `tcp_abort_on_overflow`
+    pub abort_on_overflow: u32,
+    /// Bits of [`Unknown`]: fields of this record that could not be read.
+    pub unknown: u32,
+    /// [`Reason`](crate::Reason)
+    pub reason: u16,
+    /// The packet's peer port.
+    pub peer_port: u16,
+    /// The packet's local port.
+    pub local_port: u16,
+    /// The port the listener is bound to.
+    pub bound_port: u16,
+    /// 4 or 6: the packet's IP version.
+    pub family: u8,
+    /// 4 or 6: the listener's.
+    pub bound_family: u8,
+    /// [`Stage`](crate::Stage)
+    pub stage: u8,
+    /// [`Evidence`](crate::Evidence)
+    pub evidence: u8,
+    /// [`Function`](crate::Function)
+    pub function: u8,
+    /// 1 if the filter shows it.
+    pub shown: u8,
+    /// Always 0.
+    pub padding: [u8; 6],
+}
+
+const _: () = assert!(size_of::<DropRecord>() == 5 * 8 + 3 * 16 + 11 * 4 + 4 * 2 + 6 + 6);
+const _: () = assert!(size_of::<DropRecord>().is_multiple_of(8));
+
+/// What could not be read, or does not exist on this kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Unknown {
+    /// `accept_len` and `accept_limit`
+    AcceptQueue = 0,
+    /// `syn_len`
+    SynQueue = 1,
+    /// `syn_young`
+    SynYoung = 2,
+    /// `syncookies`
+    Syncookies = 3,
+    /// `max_syn_backlog`
+    MaxSynBacklog = 4,
+    /// `somaxconn`
+    Somaxconn = 5,
+    /// `abort_on_overflow`
+    AbortOnOverflow = 6,
+    /// `inode`
+    Inode = 7,
+    /// `netns`
+    Netns = 8,
+    /// `local`, `peer`, their ports and `family`
+    Packet = 9,
+    /// `bound`, `bound_port` and `bound_family`
+    Bound = 10,
+}
+
+impl Unknown {
+    /// Its bit in [`DropRecord::unknown`].
+    pub const fn bit(self) -> u32 {
+        1 << self as u8
+    }
+
+    /// Its bit where `failed` is 1, nothing where it is 0; without a branch.
+    pub const fn if_failed(self, failed: u32) -> u32 {
+        failed << self as u8
+    }
+}
+
+/// Under what a drop is counted: the listener, the reason, and whether the filter shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct TotalKey {
+    /// As [`DropRecord::listener`]; the kernel reuses addresses, so the rest tells apart too.
+    pub listener: u64,
+    /// As [`DropRecord::inode`].
+    pub inode: u64,
+    /// As [`DropRecord::bound`].
+    pub bound: [u8; 16],
+    /// As [`DropRecord::netns`].
+    pub netns: u32,
+    /// [`Reason`](crate::Reason)
+    pub reason: u16,
+    /// As [`DropRecord::bound_port`].
+    pub bound_port: u16,
+    /// As [`DropRecord::bound_family`].
+    pub bound_family: u8,
+    /// [`Stage`](crate::Stage)
+    pub stage: u8,
+    /// [`Evidence`](crate::Evidence)
+    pub evidence: u8,
+    /// As [`DropRecord::shown`].
+    pub shown: u8,
+    /// Always 0.
+    pub padding: [u8; 4],
+}
+
+const _: () = assert!(size_of::<TotalKey>() == 2 * 8 + 16 + 4 + 2 * 2 + 4 + 4);
+
+/// Rows in the table of totals: listeners times their reasons.
+pub const TOTALS_MAX: u32 = 16_384;
+
+/// Where something was lost, as index into the per-CPU array of losses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Loss {
+    /// The ring buffer was full: a drop is in the totals but has no record.
+    RingFull = 0,
+    /// The table of totals was full: a drop has a record but no row.
+    TotalsFull = 1,
+    /// A call began while the same function's slot on this CPU was still taken: its exit was
+    /// missed, or it was entered from within itself.
+    SlotClash = 2,
+    /// A function returned whose entry had not been seen.
+    EntryMissed = 3,
+}
+
+/// How many kinds of loss there are.
+pub const LOSS_COUNT: u32 = 4;
+
+impl Loss {
+    /// Every kind, in the order of its index.
+    pub const ALL: &'static [Self] =
+        &[Self::RingFull, Self::TotalsFull, Self::SlotClash, Self::EntryMissed];
+}
+
+const _: () = assert!(Loss::ALL.len() == LOSS_COUNT as usize);

@@ -1,0 +1,194 @@
+//! The command line: what can be typed. Nothing here touches the world.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use ebpf_probes::{Reason, Stage};
+use ipnet::IpNet;
+
+use crate::catalogue;
+use crate::decode::Family;
+use crate::filter::Netns;
+
+mod words;
+
+use words::{duration, network};
+
+const EXAMPLES: &str = "\
+Examples:
+  syndrop                               every drop until Ctrl-C, then the summary
+  syndrop -P 80,443 --peer 10.0.0.0/8   drops of two ports, of clients of one network
+  syndrop -d 10s --json -o drops.json   record ten seconds
+  syndrop replay drops.json             show a recording, without any rights
+  syndrop -d 1m --fail-on-drop          exit with 1 if anything was dropped
+
+Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run,
+69 this kernel cannot do it, 77 not permitted.";
+
+/// Name every connection that a TCP listener drops: the branch, both queues, the limit that bit
+#[derive(Debug, Parser)]
+#[command(
+    name = "syndrop",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do; to trace if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// How to trace.
+    #[command(flatten)]
+    pub trace: Trace,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Stream drops until Ctrl-C, --duration or --count; then the summary
+    #[command(after_help = EXAMPLES)]
+    Trace(Trace),
+    /// Feed a recording of `trace --json` through the same filters and formats
+    Replay(Replay),
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// The format.
+    #[command(flatten)]
+    pub output: Output,
+
+    /// End after this long: seconds, or 10s, 1m30s, 1.5h
+    #[arg(short, long, value_name = "D", value_parser = duration)]
+    pub duration: Option<Duration>,
+
+    /// Exit with 1 if any drop was seen
+    #[arg(long)]
+    pub fail_on_drop: bool,
+
+    /// Show what the probes say about themselves, on stderr
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// What is shown.
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// What `syndrop trace --json` wrote; - is stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The format.
+    #[command(flatten)]
+    pub output: Output,
+
+    /// What is shown.
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+/// How and where to write.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Write JSON, one object a line, instead of text
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// End after this many drops
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+/// What is shown and counted; never what is explained.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct Filter {
+    /// Only these local ports
+    #[arg(
+        short = 'P',
+        long = "port",
+        value_name = "PORT",
+        value_delimiter = ',',
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub ports: Vec<u16>,
+
+    /// Only packets to an address of this network
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    pub local: Option<IpNet>,
+
+    /// Only packets from an address of this network
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    pub peer: Option<IpNet>,
+
+    /// Only IPv4, also where the listener is an IPv6 one
+    #[arg(short = '4', conflicts_with = "v6")]
+    pub v4: bool,
+
+    /// Only IPv6
+    #[arg(short = '6')]
+    pub v6: bool,
+
+    /// Only this network namespace: inode number, path, or name of `ip netns`
+    #[arg(long, value_name = "NETNS")]
+    pub netns: Option<Netns>,
+
+    /// Only these reasons
+    #[arg(
+        long = "reason",
+        value_name = "ID",
+        value_delimiter = ',',
+        value_parser = reasons()
+    )]
+    pub reasons: Vec<Reason>,
+
+    /// Only these stages
+    #[arg(
+        long = "stage",
+        value_name = "STAGE",
+        value_delimiter = ',',
+        value_parser = stages()
+    )]
+    pub stages: Vec<Stage>,
+}
+
+impl Filter {
+    /// The IP version that was asked for.
+    pub const fn family(&self) -> Option<Family> {
+        match (self.v4, self.v6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        }
+    }
+}
+
+fn reasons() -> impl TypedValueParser<Value = Reason> {
+    let slugs = catalogue::CATALOGUE.iter().map(|entry| entry.slug);
+    PossibleValuesParser::new(slugs)
+        .try_map(|slug| catalogue::by_slug(&slug).map(|entry| entry.reason).ok_or("no such reason"))
+}
+
+fn stages() -> impl TypedValueParser<Value = Stage> {
+    let ids = Stage::ALL.iter().map(|&stage| catalogue::stage(stage));
+    PossibleValuesParser::new(ids).try_map(|id| {
+        let mut all = Stage::ALL.iter().copied();
+        all.find(|&stage| catalogue::stage(stage) == id).ok_or("no such stage")
+    })
+}
+
+#[cfg(test)]
+mod tests;

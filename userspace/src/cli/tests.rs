@@ -1,0 +1,50 @@
+use clap::{CommandFactory, Parser};
+use ebpf_probes::{Reason, Stage};
+
+use super::{Cli, Command};
+use crate::decode::Family;
+use crate::filter::Netns;
+
+fn parse(line: &str) -> Cli {
+    Cli::try_parse_from(line.split(' ')).unwrap()
+}
+
+#[test]
+fn clap_finds_nothing_wrong_with_it() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn to_trace_is_what_it_does_if_nothing_is_said() {
+    let bare = parse("syndrop -d 10s -c 3 -v --json -o x --fail-on-drop");
+    assert!(bare.command.is_none());
+    let Some(Command::Trace(said)) =
+        parse("syndrop trace --duration 10 --count 3 --verbose --json --output x --fail-on-drop")
+            .command
+    else {
+        panic!("it is no trace");
+    };
+    assert_eq!(format!("{:?}", bare.trace), format!("{said:?}"));
+    assert_eq!(said.duration.map(|it| it.as_secs()), Some(10));
+}
+
+#[test]
+fn filters_are_the_same_everywhere() {
+    let words = "-P 80,443 --port 8080 --local 10.0.0.0/8 --peer ::1 -6 --netns blue \
+                 --reason syn-queue-full,unattributed --stage ack,cookie-ack";
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let replay = parse(&format!("syndrop replay {words} file"));
+    let Some(Command::Replay(replay)) = replay.command else { panic!("it is no replay") };
+    let filter = replay.filter;
+    assert_eq!(filter.ports, [80, 443, 8080]);
+    assert_eq!(filter.local.unwrap().to_string(), "10.0.0.0/8");
+    assert_eq!(filter.peer.unwrap().to_string(), "::1/128");
+    assert_eq!(filter.family(), Some(Family::V6));
+    assert_eq!(filter.netns, Some(Netns::Name("blue".into())));
+    assert_eq!(filter.reasons, [Reason::SynQueueFull, Reason::Unattributed]);
+    assert_eq!(filter.stages, [Stage::Ack, Stage::CookieAck]);
+    let trace = parse(&format!("syndrop {words}")).trace.filter;
+    assert_eq!(format!("{filter:?}"), format!("{trace:?}"));
+    assert_eq!(parse("syndrop -4").trace.filter.family(), Some(Family::V4));
+    assert_eq!(parse("syndrop").trace.filter.family(), None);
+}

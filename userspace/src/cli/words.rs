@@ -1,0 +1,61 @@
+//! Words of the command line that clap has no parser for.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::SignedDuration;
+
+/// A duration of some length: bare seconds, or with units.
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().map(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let with_units = || text.parse::<SignedDuration>().ok().and_then(|it| it.try_into().ok());
+    let duration = seconds.unwrap_or_else(with_units);
+    let duration = duration.ok_or("write seconds, or 10s, 1m30s, 1.5h")?;
+    if duration.is_zero() { Err("it must not be zero") } else { Ok(duration) }
+}
+
+/// A network, or a single address.
+pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "write 10.0.0.0/8, 2001:db8::/32 or an address")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, network};
+
+    #[test]
+    fn durations_have_units_or_are_seconds() {
+        let rows = [("10", 10_000), ("0.25", 250), ("10s", 10_000), ("1m30s", 90_000)];
+        for (text, milliseconds) in rows.into_iter().chain([("1.5h", 5_400_000), ("PT5S", 5_000)]) {
+            assert_eq!(duration(text).unwrap().as_millis(), milliseconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in ["", "ten", "-5", "-5s", "5x", "nan", "inf", "1e300", "1 day", "0", "0s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_may_be_single_addresses() {
+        for (text, full) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("192.0.2.9", "192.0.2.9/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("::1", "::1/128"),
+        ] {
+            assert_eq!(network(text).unwrap().to_string(), full);
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "localhost", "::1/129", "fe80::1%eth0"] {
+            assert!(network(text).is_err(), "{text}");
+        }
+    }
+}

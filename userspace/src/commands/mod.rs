@@ -1,0 +1,43 @@
+//! What each subcommand does: a few lines of wiring apiece.
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::{self, Cli, Command};
+use crate::exit::{Exit, Failure};
+use crate::filter::Wanted;
+
+mod output;
+mod replay;
+mod stop;
+mod trace;
+
+/// Runs what was asked for.
+///
+/// # Errors
+/// If it could not do its work; the failure says with which status to end.
+pub fn run(cli: &Cli) -> Result<Exit, Failure> {
+    match &cli.command {
+        None => trace::run(&cli.trace),
+        Some(Command::Trace(arguments)) => trace::run(arguments),
+        Some(Command::Replay(arguments)) => replay::run(arguments),
+    }
+}
+
+/// What the filter's arguments mean on this machine.
+fn filter(arguments: &cli::Filter) -> Result<ebpf_probes::Filter, Failure> {
+    let netns = arguments.netns.as_ref().map(crate::filter::Netns::inode).transpose()?;
+    let wanted = Wanted {
+        ports: arguments.ports.clone(),
+        local: arguments.local,
+        peer: arguments.peer,
+        family: arguments.family(),
+        netns,
+        reasons: arguments.reasons.clone(),
+        stages: arguments.stages.clone(),
+    };
+    Ok(wanted.compile()?)
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}

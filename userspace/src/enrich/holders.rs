@@ -1,0 +1,143 @@
+//! Which process holds a socket: a walk through the descriptors of every process.
+//!
+//! A walk costs a lot on a busy machine, so an unknown socket is worth one only now and then,
+//! whatever arrives; until then its holder is unknown. A name found earlier is given out only
+//! after a look that the process still holds the socket: pids are reused.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use procfs::process::{FDInfo, FDTarget, Process, all_processes_with_root};
+
+use crate::incident::Owner;
+
+/// Between two walks lie at least this and so many times the duration of the last one.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_PER_WALK: u32 = 20;
+/// Sockets that are remembered of a walk, some 2 MB, and owners that are remembered by name.
+const PLACES_MAX: usize = 1 << 16;
+const OWNERS_MAX: usize = 4096;
+
+/// What is known of sockets and their holders.
+#[derive(Debug)]
+pub(super) struct Holders {
+    proc: PathBuf,
+    places: HashMap<u64, Place>,
+    owners: HashMap<u64, Known>,
+    next_walk: Option<Instant>,
+}
+
+/// Where a socket was found.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    pid: i32,
+    descriptor: i32,
+}
+
+/// An owner and when it was last looked at.
+#[derive(Debug)]
+struct Known {
+    place: Place,
+    looked: Instant,
+    owner: Owner,
+}
+
+impl Holders {
+    pub(super) fn new(proc: PathBuf) -> Self {
+        Self { proc, places: HashMap::new(), owners: HashMap::new(), next_walk: None }
+    }
+
+    /// The holder with the lowest pid, as far as it can be known at `now`.
+    pub(super) fn of(&mut self, inode: u64, now: Instant) -> Owner {
+        if let Some(known) = self.owners.get_mut(&inode) {
+            if known.looked == now || known.place.holds(&self.proc, inode) {
+                known.looked = now;
+                return known.owner.clone();
+            }
+            self.owners.remove(&inode);
+            self.places.remove(&inode);
+        }
+        if let Some(owner) = self.look(inode, now) {
+            return owner;
+        }
+        if self.next_walk.is_some_and(|next| now < next) {
+            return Owner::default();
+        }
+        let began = Instant::now();
+        self.walk(inode);
+        self.next_walk = Some(now + PAUSE + began.elapsed() * PAUSE_PER_WALK);
+        self.look(inode, now).unwrap_or_default()
+    }
+
+    /// Looks at the place where the last walk found a socket.
+    fn look(&mut self, inode: u64, now: Instant) -> Option<Owner> {
+        let place = *self.places.get(&inode)?;
+        let owner = place.describe(&self.proc);
+        // Only now is it sure that it was not somebody else who was described.
+        if !place.holds(&self.proc, inode) {
+            self.places.remove(&inode);
+            return None;
+        }
+        if self.owners.len() >= OWNERS_MAX {
+            self.owners.clear();
+        }
+        self.owners.insert(inode, Known { place, looked: now, owner: owner.clone() });
+        Some(owner)
+    }
+
+    /// Finds every socket, by the lowest pid that holds it; first of all the one that is wanted.
+    fn walk(&mut self, wanted: u64) {
+        self.places.clear();
+        let Ok(processes) = all_processes_with_root(&self.proc) else { return };
+        // Each holds a descriptor open, of which there may be fewer than processes.
+        let mut pids: Vec<i32> = processes.filter_map(|it| Some(it.ok()?.pid())).collect();
+        pids.sort_unstable();
+        for pid in pids {
+            let process = Process::new_with_root(self.proc.join(pid.to_string()));
+            let Ok(descriptors) = process.and_then(|process| process.fd()) else { continue };
+            for found in descriptors.filter_map(Result::ok) {
+                let FDTarget::Socket(inode) = found.target else { continue };
+                if inode == wanted || self.places.len() < PLACES_MAX {
+                    self.places.entry(inode).or_insert(Place { pid, descriptor: found.fd });
+                }
+            }
+        }
+    }
+}
+
+impl Place {
+    fn holds(self, proc: &Path, inode: u64) -> bool {
+        FDInfo::from_raw_fd_with_root(proc, self.pid, self.descriptor)
+            .is_ok_and(|it| matches!(it.target, FDTarget::Socket(found) if found == inode))
+    }
+
+    fn describe(self, proc: &Path) -> Owner {
+        let directory = proc.join(self.pid.to_string());
+        let comm = fs::read(directory.join("comm")).ok();
+        let cgroup = fs::read(directory.join("cgroup")).ok();
+        Owner {
+            pid: self.pid.try_into().ok(),
+            comm: comm.as_deref().map(name),
+            cgroup: cgroup.as_deref().and_then(cgroup_path),
+            container: None,
+        }
+    }
+}
+
+/// A process may call itself by any bytes; the kernel ends them with a newline of its own.
+fn name(comm: &[u8]) -> String {
+    String::from_utf8_lossy(comm.strip_suffix(b"\n").unwrap_or(comm)).into_owned()
+}
+
+/// The path in the unified hierarchy, or else in that of systemd.
+fn cgroup_path(lines: &[u8]) -> Option<String> {
+    let lines = String::from_utf8_lossy(lines);
+    let path = |start: &str| lines.lines().find_map(|line| line.split_once(start)).map(|it| it.1);
+    let unified = lines.lines().find_map(|line| line.strip_prefix("0::"));
+    unified.or_else(|| path(":name=systemd:")).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! What a drop's record does not hold: the time on the wall clock, and who owns the listener.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::decode::{ListenerId, SynDrop};
+use crate::incident::{Incident, Owner};
+
+mod clock;
+mod holders;
+
+use clock::WallClock;
+use holders::Holders;
+
+/// Makes incidents of drops.
+#[derive(Debug)]
+pub struct Enricher {
+    clock: WallClock,
+    holders: Holders,
+    now: Instant,
+}
+
+impl Default for Enricher {
+    fn default() -> Self {
+        Self {
+            clock: WallClock::default(),
+            holders: Holders::new(PathBuf::from("/proc")),
+            now: Instant::now(),
+        }
+    }
+}
+
+impl Enricher {
+    /// A new batch of drops begins: what was found out earlier is looked at afresh, once.
+    pub fn refresh(&mut self) {
+        self.clock.refresh();
+        self.now = Instant::now();
+    }
+
+    /// Adds what the record does not hold.
+    pub fn incident(&mut self, drop: SynDrop) -> Incident {
+        let owner = self.owner(&drop.listener);
+        Incident { time: self.clock.at(drop.boot_ns), drop, owner }
+    }
+
+    /// Who owns a listener now.
+    pub fn owner(&mut self, listener: &ListenerId) -> Owner {
+        listener.inode.map(|inode| self.holders.of(inode, self.now)).unwrap_or_default()
+    }
+}

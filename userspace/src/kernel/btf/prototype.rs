@@ -1,0 +1,66 @@
+//! What a kernel function takes and returns.
+
+use btf_rs::{BtfType, Type};
+
+use super::{KernelBtf, LookupError};
+
+/// What a function returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returned {
+    /// Nothing.
+    Void,
+    /// A `bool`, of which only the lowest byte of the register is defined.
+    Bool,
+    /// Any other integer, or an enum.
+    Integer,
+    /// A pointer.
+    Pointer,
+    /// Anything else.
+    Other,
+}
+
+/// A function's signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prototype {
+    /// The names of its parameters, in order.
+    pub parameters: Vec<String>,
+    /// What it returns.
+    pub returned: Returned,
+}
+
+impl KernelBtf {
+    /// A function's signature.
+    ///
+    /// # Errors
+    /// If the kernel has no such function, or several that differ.
+    pub fn function(&self, name: &str) -> Result<Prototype, LookupError> {
+        let mut found: Option<Prototype> = None;
+        for kind in self.kept.get(name).into_iter().flatten() {
+            let Type::Func(function) = kind else { continue };
+            let this =
+                self.prototype(function).ok_or_else(|| LookupError::Damaged(name.to_owned()))?;
+            if found.as_ref().is_some_and(|other| *other != this) {
+                return Err(LookupError::Ambiguous(name.to_owned()));
+            }
+            found = Some(this);
+        }
+        found.ok_or_else(|| LookupError::NoFunction(name.to_owned()))
+    }
+
+    fn prototype(&self, function: &dyn BtfType) -> Option<Prototype> {
+        let Type::FuncProto(prototype) = self.chained(function)? else { return None };
+        let parameters = prototype
+            .parameters
+            .iter()
+            .map(|parameter| self.btf.resolve_name(parameter).ok())
+            .collect::<Option<_>>()?;
+        let returned = match self.bare(prototype.return_type_id())? {
+            Type::Void => Returned::Void,
+            Type::Int(int) if int.is_bool() => Returned::Bool,
+            Type::Int(_) | Type::Enum(_) | Type::Enum64(_) => Returned::Integer,
+            Type::Ptr(_) => Returned::Pointer,
+            _ => Returned::Other,
+        };
+        Some(Prototype { parameters, returned })
+    }
+}

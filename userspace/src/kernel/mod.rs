@@ -1,0 +1,26 @@
+//! What this kernel is and can do.
+//!
+//! Everything that differs between kernels is asked of the running one, here, before anything is
+//! loaded: where its fields lie and which functions can be watched ([`Plan`], from its own type
+//! information), what these rights allow ([`Rights`]), and what its counters say ([`Baseline`]).
+//! No version number decides anything; it only appears in messages.
+
+pub mod btf;
+pub mod counters;
+pub mod fields;
+pub mod hooks;
+pub mod namespaces;
+pub mod plan;
+pub mod precision;
+pub mod rights;
+
+pub use btf::KernelBtf;
+pub use counters::TcpExt;
+pub use namespaces::{Baseline, Namespaces};
+pub use plan::{MissingHook, Plan, PlanError, PlannedProbe};
+pub use rights::{Gap, Rights};
+
+/// The release of the running kernel, as `uname -r` prints it.
+pub fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}

@@ -1,0 +1,255 @@
+//! What will be attached to the running kernel, and what the programs must know of it.
+//!
+//! The plan is made before anything is loaded. A program that the kernel then refuses is put on
+//! the list of excluded ones and the plan is made again, so that the probes never believe in a
+//! milestone that nobody watches.
+
+use ebpf_probes::{Config, Counter, Field, Milestone, Reason};
+
+use super::btf::{KernelBtf, LookupError, Prototype, Returned};
+use super::fields::{self, CountersError, FIELDS, FieldError, Need};
+use super::hooks::{self, HOOKS, Hook, Kind, When};
+use super::precision;
+
+mod error;
+mod layout;
+
+pub use error::{HookError, PlanError};
+
+/// Arguments that travel in registers on x86-64; a kprobe has no safe way to those beyond.
+const REGISTERS: usize = 6;
+
+/// A program and the function to attach it to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedProbe {
+    /// Its name in the object.
+    pub program: &'static str,
+    /// The kernel function.
+    pub target: String,
+    /// At which end of it.
+    pub kind: Kind,
+    /// Whether it only tells that the function was passed, in a call that other probes judge.
+    pub milestone: bool,
+}
+
+/// A hook that would add precision and is not to be had on this kernel.
+#[derive(Debug)]
+pub struct MissingHook {
+    /// Its first program.
+    pub program: &'static str,
+    /// The kernel function.
+    pub target: &'static str,
+    /// Why it is not to be had.
+    pub why: HookError,
+    /// What is lost without it.
+    pub costs: &'static str,
+}
+
+/// A field that would tell something and is not to be had on this kernel.
+#[derive(Debug)]
+pub struct MissingField {
+    /// Which.
+    pub field: Field,
+    /// Why it is not to be had.
+    pub why: FieldError,
+}
+
+/// The plan.
+#[derive(Debug)]
+pub struct Plan {
+    /// What to attach, in the order of the table.
+    pub probes: Vec<PlannedProbe>,
+    /// What the programs must know. The filter shows everything.
+    pub config: Config,
+    /// Hooks that are missing.
+    pub missing: Vec<MissingHook>,
+    /// Fields that are missing.
+    pub unknown: Vec<MissingField>,
+    /// Why the probes cannot read the kernel's counters, if they cannot.
+    pub uncounted: Option<CountersError>,
+    /// Reasons that are `inferred` on this kernel, at least at times.
+    pub inferred: Vec<Reason>,
+    /// Reasons that are called otherwise, or nothing, on this kernel, at least at times.
+    pub unobservable: Vec<Reason>,
+}
+
+/// How one hook turned out.
+enum Outcome {
+    Planned(&'static str),
+    /// Makes no sense on this kernel.
+    Idle,
+    /// Cannot be passed on this kernel, which is as good as watching it.
+    Impossible,
+    Missing(HookError),
+}
+
+impl Plan {
+    /// The names that [`Plan::resolve`] will look for: all that need be kept of a kernel's types.
+    pub fn wanted() -> Vec<&'static str> {
+        let enumerators = Counter::ALL.iter().map(|counter| counter.enumerator());
+        let names = fields::structures().chain(hooks::targets()).chain(enumerators);
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The plan for the running kernel.
+    ///
+    /// # Errors
+    /// If syndrop cannot work on it.
+    pub fn for_this_kernel(excluded: &[&str]) -> Result<Self, PlanError> {
+        let btf = KernelBtf::open(&Self::wanted())?;
+        Self::resolve(&btf, excluded)
+    }
+
+    /// The plan for the kernel of these types, without the hooks of the excluded programs.
+    ///
+    /// # Errors
+    /// If a mandatory field or hook is not to be had.
+    pub fn resolve(btf: &KernelBtf, excluded: &[&str]) -> Result<Self, PlanError> {
+        let mut plan = Self {
+            probes: Vec::new(),
+            config: Config::UNRESOLVED,
+            missing: Vec::new(),
+            unknown: Vec::new(),
+            uncounted: None,
+            inferred: Vec::new(),
+            unobservable: Vec::new(),
+        };
+        plan.resolve_fields(btf)?;
+        plan.uncounted = fields::resolve_counters(btf, &mut plan.config).err();
+        plan.resolve_hooks(btf, excluded)?;
+        let precision = precision::of(plan.config.watched, plan.uncounted.is_none());
+        plan.inferred = precision.inferred;
+        plan.unobservable = precision.unobservable;
+        Ok(plan)
+    }
+
+    fn resolve_fields(&mut self, btf: &KernelBtf) -> Result<(), PlanError> {
+        for row in FIELDS {
+            match row.resolve(btf) {
+                Ok(slot) => self.config.fields[row.field as usize] = slot,
+                Err(why) if row.need == Need::Optional => {
+                    self.unknown.push(MissingField { field: row.field, why });
+                }
+                Err(source) => {
+                    let (structure, path) = row.name();
+                    let release = btf.release().to_owned();
+                    return Err(PlanError::Field { structure, path, release, source });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve_hooks(&mut self, btf: &KernelBtf, excluded: &[&str]) -> Result<(), PlanError> {
+        let mut failed: Vec<(&Hook, HookError)> = Vec::new();
+        for hook in HOOKS {
+            let watched = hook.provides.iter().fold(0, |bits, milestone| bits | milestone.bit());
+            match self.try_hook(hook, btf, excluded) {
+                Outcome::Planned(target) => {
+                    self.config.watched |= watched;
+                    self.probes.extend(hook.programs.iter().map(|&(program, kind)| PlannedProbe {
+                        program,
+                        target: target.to_owned(),
+                        kind,
+                        milestone: hook.is_milestone(),
+                    }));
+                }
+                Outcome::Idle => {}
+                Outcome::Impossible => self.config.watched |= watched,
+                Outcome::Missing(why) => failed.push((hook, why)),
+            }
+        }
+        for (hook, why) in failed {
+            let [target, ..] = *hook.targets else { continue };
+            let [(program, _), ..] = *hook.programs else { continue };
+            let costs = hook.costs;
+            if hook.need == Need::Optional {
+                self.missing.push(MissingHook { program, target, why, costs });
+            } else if !self.stands_in(hook) {
+                let release = btf.release().to_owned();
+                return Err(PlanError::Hook { target, release, costs, source: why });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another mandatory row of the same function was planned.
+    fn stands_in(&self, failed: &Hook) -> bool {
+        HOOKS.iter().any(|hook| {
+            hook.need == Need::Mandatory
+                && hook.targets == failed.targets
+                && hook
+                    .programs
+                    .iter()
+                    .any(|&(program, _)| self.probes.iter().any(|probe| probe.program == program))
+        })
+    }
+
+    fn try_hook(&mut self, hook: &Hook, btf: &KernelBtf, excluded: &[&str]) -> Outcome {
+        if hook.when == When::WithoutCounters && self.uncounted.is_none() {
+            return Outcome::Idle;
+        }
+        if hook.programs.iter().any(|(program, _)| excluded.contains(program)) {
+            return Outcome::Missing(HookError::Excluded);
+        }
+        let has_ipv6 = self.config.fields[Field::SockLocalV6 as usize] != ebpf_probes::ABSENT;
+        let mut newest = None;
+        for &target in hook.targets {
+            match btf
+                .function(target)
+                .map_err(HookError::from)
+                .and_then(|prototype| self.fits(hook, &prototype))
+            {
+                Ok(()) => return Outcome::Planned(target),
+                Err(HookError::Lookup(LookupError::NoFunction(_))) if hook.ipv6 && !has_ipv6 => {
+                    return Outcome::Impossible;
+                }
+                Err(error) => _ = newest.get_or_insert(error),
+            }
+        }
+        newest.map_or(Outcome::Idle, Outcome::Missing)
+    }
+
+    /// Whether the function is one that the hook's programs understand; if so, their arguments
+    /// are known.
+    fn fits(&mut self, hook: &Hook, prototype: &Prototype) -> Result<(), HookError> {
+        let understood = match hook.when {
+            When::ReturnsBool => prototype.returned == Returned::Bool,
+            When::ReturnsVoid => prototype.returned == Returned::Void,
+            When::Always | When::WithoutCounters => true,
+        };
+        if !understood {
+            return Err(HookError::Returns(prototype.returned));
+        }
+        let mut positions = Vec::with_capacity(hook.args.len());
+        for &(arg, names) in hook.args {
+            let [name, ..] = *names else { continue };
+            let position = prototype
+                .parameters
+                .iter()
+                .position(|parameter| names.contains(&parameter.as_str()))
+                .ok_or(HookError::Parameter(name))?;
+            if position >= REGISTERS {
+                return Err(HookError::OutOfReach { name, number: position + 1 });
+            }
+            positions.push((arg, position));
+        }
+        for (arg, position) in positions {
+            self.config.args[arg as usize] = u8::try_from(position).unwrap_or(u8::MAX);
+        }
+        Ok(())
+    }
+
+    /// Whether a milestone is seen, or cannot be passed.
+    pub fn watches(&self, milestone: Milestone) -> bool {
+        self.config.watched & milestone.bit() != 0
+    }
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

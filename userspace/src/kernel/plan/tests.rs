@@ -1,0 +1,259 @@
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use ebpf_probes::{ABSENT, Arg, Counter, Field, Milestone, Reason};
+
+use super::model::Model;
+use super::{Plan, PlanError};
+use crate::exit::Exit;
+use crate::kernel::btf::KernelBtf;
+use crate::kernel::hooks::Kind;
+use crate::kernel::release;
+
+fn programs(plan: &Plan) -> Vec<&'static str> {
+    plan.probes.iter().map(|probe| probe.program).collect()
+}
+
+fn missing(plan: &Plan) -> Vec<&'static str> {
+    plan.missing.iter().map(|hook| hook.program).collect()
+}
+
+#[test]
+fn a_kernel_that_has_everything_needs_nothing_else() {
+    let plan = Model::default().plan().unwrap();
+    assert!(plan.missing.is_empty() && plan.unknown.is_empty() && plan.uncounted.is_none());
+    assert!(plan.inferred.is_empty() && plan.unobservable.is_empty());
+    assert_eq!(plan.probes.len(), 20);
+    assert!(plan.config.fields.iter().all(|slot| *slot != ABSENT));
+    assert_eq!(plan.config.counters, [160, 168, 600]);
+    assert_eq!(plan.config.percpu_pointers, 48);
+    let watched: Vec<_> =
+        Milestone::ALL.iter().copied().filter(|&milestone| !plan.watches(milestone)).collect();
+    assert_eq!(watched, [Milestone::SynAckMade], "counters make it needless");
+}
+
+#[test]
+fn slots_are_those_of_the_model() {
+    let plan = Model::default().plan().unwrap();
+    let slot = |field: Field| {
+        let slot = plan.config.fields[field as usize];
+        (slot.offset, slot.size)
+    };
+    assert_eq!(slot(Field::SockNet), (48, 8));
+    assert_eq!(slot(Field::SockLocalV6), (64, 16));
+    assert_eq!(slot(Field::ListenerSynYoung), (32, 4));
+    assert_eq!(slot(Field::NetInum), (16, 4));
+    assert_eq!(slot(Field::NetSyncookies), (48, 1));
+    assert_eq!(slot(Field::SkbNetworkHeader), (48, 2));
+    // From the socket, which is not the first member in the model.
+    assert_eq!(slot(Field::SocketInode).0, 16);
+    let wide = Model { int_sysctls: true, ..Model::default() }.plan().unwrap();
+    assert_eq!(wide.config.fields[Field::NetSyncookies as usize].size, 4);
+}
+
+#[test]
+fn arguments_are_found_by_name() {
+    let plan = Model::default().plan().unwrap();
+    let at = |arg: Arg| plan.config.args[arg as usize];
+    assert_eq!((at(Arg::ConnRequestSk), at(Arg::ConnRequestSkb)), (2, 3));
+    assert_eq!((at(Arg::CheckReqFastopen), at(Arg::CheckReqStolen)), (3, 4));
+    let moved = Model { more_before: 2, ..Model::default() }.plan().unwrap();
+    assert_eq!(moved.config.args[Arg::V4SynRecvSkb as usize], 3);
+}
+
+#[test]
+fn an_argument_beyond_the_registers_is_an_error_of_its_hook() {
+    let fits = Model { more_before: 4, ..Model::default() }.plan().unwrap();
+    assert_eq!(fits.config.args[Arg::V4SynRecvSkb as usize], 5);
+    let error = Model { more_before: 5, ..Model::default() }.plan().unwrap_err();
+    let PlanError::Hook { target, source, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*target, "tcp_v4_syn_recv_sock");
+    assert!(source.to_string().contains("takes skb as parameter 7"), "{source}");
+    assert_eq!(error.exit(), Exit::Unsupported);
+}
+
+#[test]
+fn a_queue_that_cannot_refuse_is_watched_at_entry() {
+    let plan = Model { always_queues: true, ..Model::default() }.plan().unwrap();
+    let probe = plan.probes.iter().find(|probe| probe.program == "request_queued").unwrap();
+    assert_eq!(probe.kind, Kind::Entry);
+    assert!(!programs(&plan).contains(&"request_queued_exit"));
+    assert!(plan.watches(Milestone::RequestQueued) && !plan.watches(Milestone::QueueRaceLost));
+    assert!(plan.missing.is_empty());
+    let usual = Model::default().plan().unwrap();
+    assert!(!programs(&usual).contains(&"request_queued"));
+}
+
+#[test]
+fn a_mandatory_function_that_is_missing_is_named() {
+    for function in [
+        "tcp_conn_request",
+        "tcp_v4_conn_request",
+        "tcp_check_req",
+        "tcp_v4_syn_recv_sock",
+        "inet_csk_reqsk_queue_hash_add",
+    ] {
+        let error = Model { without: &[function], ..Model::default() }.plan().unwrap_err();
+        let message = error.to_string();
+        assert!(message.starts_with("failed to watch the function "), "{message}");
+        assert!(message.contains(function) && message.contains("6.0-model"), "{message}");
+        assert_eq!(error.exit(), Exit::Unsupported);
+    }
+}
+
+#[test]
+fn a_mandatory_field_that_is_missing_is_named() {
+    for (lost, named) in [
+        ("sk_ack_backlog", "sock.sk_ack_backlog"),
+        ("inet_connection_sock", "inet_connection_sock.icsk_accept_queue.qlen.counter"),
+        ("network_header", "sk_buff.network_header"),
+    ] {
+        let error = Model { without: &[lost], ..Model::default() }.plan().unwrap_err();
+        let message = error.to_string();
+        assert!(message.starts_with("failed to find the field "), "{message}");
+        assert!(message.contains(named) && message.contains("6.0-model"), "{message}");
+    }
+}
+
+#[test]
+fn a_field_of_another_width_is_not_misread() {
+    let error = Model { long_queues: true, ..Model::default() }.plan().unwrap_err();
+    let PlanError::Field { source, .. } = error else { panic!("{error:?}") };
+    assert!(source.to_string().contains("is 8 bytes wide"), "{source}");
+}
+
+#[test]
+fn an_optional_field_that_is_missing_is_reported() {
+    let plan = Model { without: &["sysctl_tcp_syncookies", "i_ino"], ..Model::default() };
+    let plan = plan.plan().unwrap();
+    let fields: Vec<_> = plan.unknown.iter().map(|missing| missing.field).collect();
+    assert_eq!(fields, [Field::InodeNumber, Field::NetSyncookies]);
+    assert_eq!(plan.config.fields[Field::InodeNumber as usize], ABSENT);
+}
+
+#[test]
+fn without_counters_another_milestone_stands_in() {
+    for lost in ["LINUX_MIB_LISTENDROPS", "net_statistics", "mibs", "pptrs"] {
+        let plan = Model { without: &[lost], ..Model::default() }.plan().unwrap();
+        assert!(plan.uncounted.is_some(), "{lost}");
+        assert_eq!(plan.config.counters, [u32::MAX; Counter::COUNT], "{lost}");
+        assert_eq!(plan.config.percpu_pointers, u32::MAX, "{lost}");
+        assert!(plan.watches(Milestone::SynAckMade), "{lost}");
+        assert!(plan.inferred.is_empty() && plan.unobservable.is_empty(), "{lost}");
+    }
+}
+
+/// What each optional hook is worth, with the counters and without.
+#[test]
+fn a_missing_hook_costs_what_the_decision_tables_say() {
+    use Reason::{AcceptQueueFullAck, AcceptQueueFullAckRst, SynBacklogReserved, SynQueueFull};
+    type Costs<'a> = (&'a str, &'a str, &'a [Reason], &'a [Reason]);
+    let rows: &[Costs<'_>] = &[
+        ("v6_conn_request", "tcp_v6_conn_request", &[], &[]),
+        ("v6_syn_recv_sock", "tcp_v6_syn_recv_sock", &[], &[]),
+        ("flood_action_exit", "tcp_syn_flood_action", &[], &[]),
+        ("request_allocated", "inet_reqsk_alloc", &[], &[]),
+        ("peer_proven_exit", "tcp_peer_is_proven", &[], &[SynBacklogReserved]),
+        (
+            "child_created",
+            "tcp_create_openreq_child",
+            &[AcceptQueueFullAck, AcceptQueueFullAckRst],
+            &[],
+        ),
+        ("route_asked", "inet6_csk_route_req", &[AcceptQueueFullAck, AcceptQueueFullAckRst], &[]),
+        (
+            "request_dropped_exit",
+            "inet_csk_reqsk_queue_drop",
+            &[AcceptQueueFullAck],
+            &[AcceptQueueFullAckRst],
+        ),
+        ("synack_resent", "tcp_rtx_synack", &[], &[]),
+    ];
+    for (program, function, inferred, unobservable) in rows {
+        let plan = Model { without: &[function], ..Model::default() }.plan().unwrap();
+        assert_eq!(missing(&plan), [*program]);
+        assert_eq!((&plan.inferred[..], &plan.unobservable[..]), (*inferred, *unobservable));
+    }
+    let uncounted = ["LINUX_MIB_LISTENDROPS", "tcp_syn_flood_action"];
+    let plan = Model { without: &uncounted, ..Model::default() }.plan().unwrap();
+    assert_eq!(plan.inferred, [Reason::AcceptQueueFullSyn, SynQueueFull]);
+    let blind = ["LINUX_MIB_LISTENDROPS", "tcp_make_synack"];
+    let plan = Model { without: &blind, ..Model::default() }.plan().unwrap();
+    assert_eq!(missing(&plan), ["synack_made"]);
+    assert_eq!(plan.unobservable, [Reason::AcceptQueueFullSyn, SynQueueFull]);
+}
+
+#[test]
+fn a_kernel_without_ipv6_misses_nothing() {
+    let without =
+        ["skc_v6_rcv_saddr", "tcp_v6_conn_request", "tcp_v6_syn_recv_sock", "inet6_csk_route_req"];
+    let plan = Model { without: &without, ..Model::default() }.plan().unwrap();
+    assert!(plan.missing.is_empty() && plan.inferred.is_empty());
+    assert!(plan.watches(Milestone::RouteAsked));
+    assert!(!programs(&plan).contains(&"route_asked"));
+}
+
+#[test]
+fn an_excluded_program_takes_its_twin_along() {
+    let plan = Plan::resolve(&Model::default().btf(), &["v6_conn_request_exit"]).unwrap();
+    assert_eq!(missing(&plan), ["v6_conn_request"]);
+    assert!(!programs(&plan).iter().any(|program| program.starts_with("v6_conn_request")));
+    let error = Plan::resolve(&Model::default().btf(), &["conn_request"]).unwrap_err();
+    assert!(error.to_string().contains("tcp_conn_request"), "{error}");
+}
+
+#[test]
+fn only_the_judges_of_a_call_are_no_milestones() {
+    let plan = Model::default().plan().unwrap();
+    let judges: Vec<_> = plan
+        .probes
+        .iter()
+        .filter(|probe| !probe.milestone)
+        .map(|probe| &probe.target[..])
+        .collect();
+    let twice = |target| [target, target];
+    let expected = [
+        twice("tcp_conn_request"),
+        twice("tcp_v4_conn_request"),
+        twice("tcp_v6_conn_request"),
+        twice("tcp_check_req"),
+        twice("tcp_v4_syn_recv_sock"),
+        twice("tcp_v6_syn_recv_sock"),
+    ];
+    assert_eq!(judges, expected.concat());
+}
+
+fn golden(release: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/layout/{release}.txt"))
+}
+
+/// Where the tests run on one of the kernels whose layout was once checked by hand.
+#[test]
+fn this_kernel_is_laid_out_as_was_seen_before() {
+    let Ok(expected) = fs::read_to_string(golden(&release())) else { return };
+    assert_eq!(Plan::for_this_kernel(&[]).unwrap().to_string(), expected);
+}
+
+/// Compares the layouts of all `RELEASE.btf` in a folder; a release without one gets it.
+#[test]
+#[ignore = "needs a folder with the kernels' BTF: set SYNDROP_BTF_DIR"]
+fn known_kernels_are_laid_out_as_was_seen_before() {
+    let folder = env::var_os("SYNDROP_BTF_DIR").expect("SYNDROP_BTF_DIR names the folder");
+    let mut compared = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "btf") {
+            continue;
+        }
+        let release = path.file_stem().unwrap().to_str().unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let btf = KernelBtf::from_bytes(bytes, release, &Plan::wanted()).unwrap();
+        let found = Plan::resolve(&btf, &[]).unwrap().to_string();
+        match fs::read_to_string(golden(release)) {
+            Ok(expected) => assert_eq!(found, expected, "{release}"),
+            Err(_) => fs::write(golden(release), found).unwrap(),
+        }
+        compared += 1;
+    }
+    assert_ne!(compared, 0, "no RELEASE.btf in the folder");
+}

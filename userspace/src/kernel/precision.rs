@@ -1,0 +1,143 @@
+//! Which reasons can be named surely on this kernel.
+//!
+//! Nothing is listed by hand: for each reason the facts that a kernel with every hook would leave
+//! behind are cut down to what is watched here, and the decision tables that run in the kernel
+//! are asked what they make of them.
+
+use ebpf_probes::{Counter, Evidence, Facts, Milestone, Milestones, Reason, Verdict};
+
+/// What becomes less sure.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Precision {
+    /// Reasons that are deduced from state, at least at times.
+    pub inferred: Vec<Reason>,
+    /// Reasons that are called otherwise, or nothing, at least at times.
+    pub unobservable: Vec<Reason>,
+}
+
+/// One way in which a drop happens.
+struct Case {
+    reason: Reason,
+    judge: fn(&Facts) -> Option<Verdict>,
+    passed: &'static [Milestone],
+    moved: &'static [Counter],
+    /// Length of the accept queue and of the SYN queue, where the limit of both is [`LIMIT`].
+    lengths: (u32, u32),
+    syncookies: u32,
+}
+
+const LIMIT: u32 = 8;
+
+use Counter::{ListenDrops, ListenOverflows, TcpReqQFullDrop};
+use Milestone::{
+    ChildRefused, ConnRequest, FloodCookie, FloodRefused, PeerUnproven, RequestAllocated,
+    RequestDropped,
+};
+
+/// Every way in which each reason shows.
+const CASES: &[Case] = &[
+    Case {
+        reason: Reason::AcceptQueueFullSyn,
+        judge: ebpf_probes::conn_request,
+        passed: &[ConnRequest],
+        moved: &[ListenOverflows, ListenDrops],
+        lengths: (LIMIT + 1, 0),
+        syncookies: 0,
+    },
+    Case {
+        reason: Reason::AcceptQueueFullSyn,
+        judge: ebpf_probes::conn_request,
+        passed: &[ConnRequest, FloodCookie],
+        moved: &[ListenOverflows, ListenDrops],
+        lengths: (LIMIT + 1, LIMIT + 1),
+        syncookies: 1,
+    },
+    Case {
+        reason: Reason::SynQueueFull,
+        judge: ebpf_probes::conn_request,
+        passed: &[ConnRequest, FloodRefused],
+        moved: &[TcpReqQFullDrop, ListenDrops],
+        lengths: (0, LIMIT + 1),
+        syncookies: 0,
+    },
+    Case {
+        reason: Reason::SynQueueFull,
+        judge: ebpf_probes::conn_request,
+        passed: &[ConnRequest, FloodRefused],
+        moved: &[TcpReqQFullDrop, ListenDrops],
+        lengths: (LIMIT + 1, LIMIT + 1),
+        syncookies: 0,
+    },
+    Case {
+        reason: Reason::SynBacklogReserved,
+        judge: ebpf_probes::conn_request,
+        passed: &[ConnRequest, RequestAllocated, PeerUnproven],
+        moved: &[ListenDrops],
+        lengths: (0, LIMIT),
+        syncookies: 0,
+    },
+    Case {
+        reason: Reason::AcceptQueueFullAck,
+        judge: ebpf_probes::check_req,
+        passed: &[ChildRefused],
+        moved: &[ListenOverflows, ListenDrops],
+        lengths: (LIMIT + 1, 1),
+        syncookies: 0,
+    },
+    Case {
+        reason: Reason::AcceptQueueFullAckRst,
+        judge: ebpf_probes::check_req,
+        passed: &[ChildRefused, RequestDropped],
+        moved: &[ListenOverflows, ListenDrops],
+        lengths: (LIMIT + 1, 1),
+        syncookies: 0,
+    },
+];
+
+impl Case {
+    fn verdict(&self, watched: u64, counted: bool) -> Option<Verdict> {
+        let passed = self.passed.iter().fold(0, |bits, milestone| bits | milestone.bit());
+        let mut facts = Facts {
+            passed: Milestones(passed & watched),
+            watched: Milestones(watched),
+            counted: u32::from(counted),
+            accept_len: self.lengths.0,
+            accept_limit: LIMIT,
+            syn_len: self.lengths.1,
+            syncookies: self.syncookies,
+            ..Facts::default()
+        };
+        if counted {
+            for &counter in self.moved {
+                facts.moved[counter as usize] = 1;
+            }
+        }
+        (self.judge)(&facts)
+    }
+}
+
+/// The precision where these milestones are watched, with or without the kernel's counters.
+pub fn of(watched: u64, counted: bool) -> Precision {
+    let mut precision = Precision::default();
+    for &reason in Reason::ALL {
+        let verdicts = CASES
+            .iter()
+            .filter(|case| case.reason == reason)
+            .map(|case| case.verdict(watched, counted).filter(|verdict| verdict.reason == reason));
+        let mut inferred = false;
+        let mut unobservable = false;
+        for verdict in verdicts {
+            match verdict.map(|verdict| verdict.evidence) {
+                Some(Evidence::Observed) => {}
+                Some(Evidence::Inferred) => inferred = true,
+                None => unobservable = true,
+            }
+        }
+        if unobservable {
+            precision.unobservable.push(reason);
+        } else if inferred {
+            precision.inferred.push(reason);
+        }
+    }
+    precision
+}

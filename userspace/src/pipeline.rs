@@ -1,0 +1,183 @@
+//! The line from source to output: the one place that knows every room.
+//!
+//! Events arrive in batches; each is written and flushed before the next is awaited, so that
+//! what was said is out and a full disk or a reader that went away is noticed at once.
+
+use std::future::Future;
+use std::io::{self, ErrorKind, Write};
+use std::pin::pin;
+use std::time::Duration;
+
+use crate::enrich::Enricher;
+use crate::incident::Incident;
+use crate::reconcile::reconcile;
+use crate::render::{self, Render, Summary};
+use crate::source::{Event, Next, Snapshot, Source};
+use crate::totals::{Tally, Totals};
+
+/// Where everything goes.
+pub struct Sinks<'a> {
+    /// The format of the data.
+    pub render: &'a mut dyn Render,
+    /// The data.
+    pub data: &'a mut dyn Write,
+    /// The rest.
+    pub status: &'a mut dyn Write,
+}
+
+/// When to end, apart from being stopped.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// After so long.
+    pub duration: Option<Duration>,
+    /// After so many drops that are shown.
+    pub count: Option<u64>,
+}
+
+/// Why the line broke.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError<E> {
+    /// Nothing comes in any more.
+    #[error(transparent)]
+    Source(E),
+    /// Nothing gets out any more.
+    #[error("failed to write")]
+    Write(#[source] io::Error),
+}
+
+/// Runs until the source ends, a limit is reached or `stop` resolves; then sums up. Says how many
+/// drops were shown or counted. That nobody reads the data any more is an end like others.
+///
+/// # Errors
+/// If the source fails or the data cannot be written.
+pub async fn run<S: Source>(
+    source: &mut S,
+    sinks: Sinks<'_>,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) -> Result<u64, PipelineError<S::Error>> {
+    let left = limits.count.unwrap_or(u64::MAX);
+    let mut line = Line {
+        sinks,
+        left,
+        enricher: Enricher::default(),
+        tally: Tally::default(),
+        batch: Vec::new(),
+    };
+    match line.stream(source, limits.duration, stop).await {
+        Err(PipelineError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
+            let snapshot = source.snapshot(&mut line.batch).map_err(PipelineError::Source)?;
+            Ok(line.totals(&snapshot).count())
+        }
+        ended => ended,
+    }
+}
+
+struct Line<'a> {
+    sinks: Sinks<'a>,
+    left: u64,
+    enricher: Enricher,
+    tally: Tally,
+    batch: Vec<Event>,
+}
+
+impl Line<'_> {
+    async fn stream<S: Source>(
+        &mut self,
+        source: &mut S,
+        duration: Option<Duration>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<u64, PipelineError<S::Error>> {
+        let deadline = async {
+            match duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        let (mut stop, mut deadline) = (pin!(stop), pin!(deadline));
+        self.opening(source).map_err(PipelineError::Write)?;
+        while self.left > 0 {
+            let next = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = &mut deadline => break,
+                next = source.next(&mut self.batch) => next,
+            };
+            // What came before an error is as good as any.
+            self.write_batch().map_err(PipelineError::Write)?;
+            if next.map_err(PipelineError::Source)? == Next::End {
+                break;
+            }
+            // A source that always has something must not keep timers from being looked at.
+            tokio::task::yield_now().await;
+        }
+        let snapshot = source.snapshot(&mut self.batch).map_err(PipelineError::Source)?;
+        self.write_batch().map_err(PipelineError::Write)?;
+        self.summary(&snapshot).map_err(PipelineError::Write)
+    }
+
+    fn opening<S: Source>(&mut self, source: &S) -> io::Result<()> {
+        self.sinks.render.opening(self.sinks.data, source.opening())?;
+        self.sinks.data.flush()
+    }
+
+    fn write_batch(&mut self) -> io::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.enricher.refresh();
+        let mut batch = std::mem::take(&mut self.batch);
+        for event in batch.drain(..) {
+            match event {
+                Event::Drop(drop) => {
+                    let incident = self.enricher.incident(drop);
+                    self.show(&incident)?;
+                }
+                Event::Recorded(incident) => self.show(&incident)?,
+                Event::Lost(lost) => self.sinks.render.lost(self.sinks.data, &lost)?,
+                Event::Note(note) => {
+                    self.sinks.data.flush()?;
+                    // Nobody is told that stderr is gone.
+                    let _ = render::note(self.sinks.status, &note);
+                }
+            }
+        }
+        // Its room serves again.
+        self.batch = batch;
+        self.sinks.data.flush()
+    }
+
+    fn show(&mut self, incident: &Incident) -> io::Result<()> {
+        if self.left == 0 {
+            return Ok(());
+        }
+        self.left -= 1;
+        self.tally.add(incident);
+        self.sinks.render.incident(self.sinks.data, incident)
+    }
+
+    fn totals(&mut self, snapshot: &Snapshot) -> Totals {
+        let Self { tally, enricher, .. } = self;
+        tally.totals(snapshot, |listener| match &snapshot.owners {
+            None => enricher.owner(listener),
+            Some(recorded) => recorded.get(listener).cloned().unwrap_or_default(),
+        })
+    }
+
+    fn summary(&mut self, snapshot: &Snapshot) -> io::Result<u64> {
+        let totals = self.totals(snapshot);
+        let drops = totals.count();
+        let summary = Summary {
+            duration: snapshot.duration,
+            totals,
+            counters: reconcile(snapshot),
+            losses: snapshot.losses,
+        };
+        self.sinks.render.summary(self.sinks.data, &summary)?;
+        self.sinks.data.flush()?;
+        Ok(drops)
+    }
+}
+
+#[cfg(test)]
+mod tests;

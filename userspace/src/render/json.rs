@@ -1,0 +1,165 @@
+//! JSON, one object a line: what scripts read, in the published format.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use ebpf_probes::Reason;
+
+use super::{Render, Summary};
+use crate::catalogue;
+use crate::decode::{ListenerId, Packet};
+use crate::incident::{Incident, Owner};
+use crate::ndjson::{
+    AcceptQueueLine, CounterLine, Digits, DropLine, Header, Line, ListenerLine, ListenerTotalLine,
+    LostLine, ProbeLine, SCHEMA, SummaryLine, SynQueueLine, SysctlLine, Time,
+};
+use crate::reconcile;
+use crate::source::{Lost, Opening, Probe};
+use crate::totals::{ListenerTotal, ReasonTotal};
+
+fn slug(reason: Reason) -> &'static str {
+    catalogue::of(reason).slug
+}
+
+/// The listener and who owns it.
+fn listener<'a>(id: &ListenerId, cookie: Option<u64>, owner: &'a Owner) -> ListenerLine<'a> {
+    ListenerLine {
+        netns: id.netns,
+        inode: id.inode,
+        cookie: cookie.map(Digits),
+        bound: id.bound.map(Into::into),
+        pid: owner.pid,
+        comm: owner.comm.as_deref().map(Into::into),
+        cgroup: owner.cgroup.as_deref().map(Into::into),
+        container: owner.container.as_deref().map(Into::into),
+    }
+}
+
+impl<'a> From<&'a Opening> for Header<'a> {
+    fn from(opening: &'a Opening) -> Self {
+        let slugs = |reasons: &[Reason]| reasons.iter().map(|&id| slug(id).into()).collect();
+        Self {
+            schema: SCHEMA,
+            syndrop: opening.version.as_deref().map(Into::into),
+            kernel: opening.kernel.as_deref().map(Into::into),
+            host: opening.host.as_deref().map(Into::into),
+            attach: opening.attach.as_deref().map(Into::into),
+            time: opening.time.map(Time),
+            probes: opening.probes.iter().map(Into::into).collect(),
+            unobservable: slugs(&opening.unobservable),
+            inferred: slugs(&opening.inferred),
+        }
+    }
+}
+
+impl<'a> From<&'a Probe> for ProbeLine<'a> {
+    fn from(probe: &'a Probe) -> Self {
+        Self {
+            name: (&probe.name).into(),
+            target: (&probe.target).into(),
+            attached: probe.attached,
+        }
+    }
+}
+
+impl<'a> From<&'a Incident> for DropLine<'a> {
+    fn from(Incident { time, drop, owner }: &'a Incident) -> Self {
+        let end = |end: fn(&Packet) -> SocketAddr| drop.packet.as_ref().map(|it| end(it).into());
+        Self {
+            time: Time(*time),
+            boot_ns: drop.boot_ns,
+            reason: slug(drop.reason).into(),
+            stage: catalogue::stage(drop.stage).into(),
+            evidence: catalogue::evidence(drop.evidence).into(),
+            outcome: catalogue::of(drop.reason).outcome.map(|id| catalogue::outcome(id).into()),
+            family: drop.packet.map(|packet| catalogue::family(packet.family).into()),
+            local: end(|packet| packet.local),
+            peer: end(|packet| packet.peer),
+            accept_queue: AcceptQueueLine {
+                len: drop.accept.map(|queue| queue.len),
+                limit: drop.accept.map(|queue| queue.limit),
+            },
+            syn_queue: SynQueueLine {
+                len: drop.syn_len,
+                young: drop.syn_young,
+                limit: drop.accept.map(|queue| queue.limit),
+            },
+            sysctl: SysctlLine {
+                syncookies: drop.sysctls.syncookies,
+                max_syn_backlog: drop.sysctls.max_syn_backlog,
+                somaxconn: drop.sysctls.somaxconn,
+                abort_on_overflow: drop.sysctls.abort_on_overflow,
+            },
+            listener: listener(&drop.listener, drop.cookie, owner),
+            function: drop.function.name().into(),
+            cpu: drop.cpu,
+            attempt: None,
+        }
+    }
+}
+
+/// The JSON format.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Json;
+
+fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+fn by_reason(drops: &[ReasonTotal]) -> BTreeMap<Cow<'static, str>, u64> {
+    drops.iter().map(|total| (slug(total.reason).into(), total.count)).collect()
+}
+
+impl<'a> From<&'a ListenerTotal> for ListenerTotalLine<'a> {
+    fn from(total: &'a ListenerTotal) -> Self {
+        Self {
+            local: total.id.bound.map(Into::into),
+            listener: listener(&total.id, total.cookie, &total.owner),
+            drops: by_reason(&total.drops),
+        }
+    }
+}
+
+impl<'a> From<&'a Summary> for SummaryLine<'a> {
+    fn from(Summary { duration, totals, counters, losses }: &'a Summary) -> Self {
+        let counter = |line: &reconcile::Line| CounterLine {
+            netns: line.netns,
+            name: line.counter.name().into(),
+            kernel: line.kernel,
+            explained: line.explained,
+        };
+        Self {
+            duration_s: (duration.as_secs_f64() * 1000.0).round() / 1000.0,
+            drops: by_reason(&totals.drops),
+            clients: totals.clients.count,
+            clients_exact: totals.clients.exact,
+            by_listener: totals.by_listener.iter().map(Into::into).collect(),
+            counters: counters.iter().map(counter).collect(),
+            lost_events: losses.events(),
+            sampled_out: losses.sampled_out,
+            missed_probes: losses.probes(),
+            uncounted_drops: losses.totals_full,
+        }
+    }
+}
+
+impl Render for Json {
+    fn opening(&mut self, out: &mut dyn Write, opening: &Opening) -> io::Result<()> {
+        write_line(out, &Line::Header(opening.into()))
+    }
+
+    fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
+        write_line(out, &Line::Drop(incident.into()))
+    }
+
+    fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()> {
+        write_line(out, &Line::Lost(LostLine { events: lost.events, since: Time(lost.since) }))
+    }
+
+    fn summary(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+        write_line(out, &Line::Summary(summary.into()))
+    }
+}

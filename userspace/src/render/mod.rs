@@ -1,0 +1,60 @@
+//! What people and scripts get to see. Nothing outside this room puts anything into words for an
+//! output; text and JSON are peers behind one trait.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::incident::Incident;
+use crate::reconcile::Line;
+use crate::source::{Losses, Lost, Opening};
+use crate::totals::Totals;
+
+mod foreign;
+mod json;
+mod status;
+mod text;
+
+pub use foreign::Foreign;
+pub use json::Json;
+pub use status::{diagnostics_to_stderr, failure, note, ready};
+pub use text::Text;
+
+/// Everything there is to say at the end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// How long it took.
+    pub duration: Duration,
+    /// What was dropped.
+    pub totals: Totals,
+    /// How that agrees with the kernel's counters.
+    pub counters: Vec<Line>,
+    /// What did not get through.
+    pub losses: Losses,
+}
+
+/// A format of the data on stdout or in a file.
+pub trait Render {
+    /// Before the first drop.
+    ///
+    /// # Errors
+    /// If it cannot be written; so do the others.
+    fn opening(&mut self, out: &mut dyn Write, opening: &Opening) -> io::Result<()>;
+
+    /// A drop.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()>;
+
+    /// A hole.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()>;
+
+    /// The end.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn summary(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()>;
+}

@@ -1,0 +1,115 @@
+//! Text for people: a line per drop under a line of titles, then the summary.
+//!
+//! Not for scripts; it may change. A line of an IPv4 drop stays under 100 columns.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use ebpf_probes::Evidence;
+use jiff::tz::TimeZone;
+
+use super::{Render, Summary};
+use crate::catalogue::{self, Outcome};
+use crate::decode::SynDrop;
+use crate::incident::Incident;
+use crate::source::{Lost, Opening};
+
+mod balance;
+mod summary;
+
+/// The text format.
+#[derive(Debug)]
+pub struct Text {
+    zone: TimeZone,
+    colour: bool,
+}
+
+impl Text {
+    /// With times of this zone, and with colours where they do some good.
+    pub const fn new(zone: TimeZone, colour: bool) -> Self {
+        Self { zone, colour }
+    }
+
+    fn style(&self, style: Style) -> Style {
+        if self.colour { style } else { Style::new() }
+    }
+}
+
+/// A value, or a dash where it is unknown.
+struct OrDash<T>(Option<T>);
+
+impl<T: fmt::Display> fmt::Display for OrDash<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.pad("-"),
+        }
+    }
+}
+
+fn accept_queue(drop: &SynDrop) -> Option<String> {
+    let queue = drop.accept?;
+    let relation = if queue.len > queue.limit { '>' } else { '/' };
+    Some(format!("{}{relation}{}", queue.len, queue.limit))
+}
+
+fn syn_queue(drop: &SynDrop) -> Option<String> {
+    let limit = OrDash(drop.accept.map(|queue| queue.limit));
+    drop.syn_len.map(|len| format!("{len}/{limit}"))
+}
+
+impl Render for Text {
+    fn opening(&mut self, out: &mut dyn Write, _opening: &Opening) -> io::Result<()> {
+        let style = self.style(Style::new().bold());
+        let titles = ("TIME", "LISTENER", "PEER", "REASON", "ACCEPT-Q", "SYN-Q");
+        writeln!(
+            out,
+            "{style}{:<8} {:<21} {:<21} {:<25} {:<9} {}{style:#}",
+            titles.0, titles.1, titles.2, titles.3, titles.4, titles.5
+        )
+    }
+
+    fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
+        let Incident { time, drop, owner: _ } = incident;
+        let time = self.zone.to_datetime(*time).time();
+        let entry = catalogue::of(drop.reason);
+        let style = self.style(match entry.outcome {
+            Some(Outcome::Silent) => AnsiColor::Yellow.on_default(),
+            Some(Outcome::Reset) => AnsiColor::Red.on_default(),
+            None => AnsiColor::Magenta.on_default(),
+        });
+        let local = drop.packet.map(|packet| packet.local).or(drop.listener.bound);
+        write!(
+            out,
+            "{:02}:{:02}:{:02} {:<21} {:<21} {style}{:<25}{style:#} {:<9} {}",
+            time.hour(),
+            time.minute(),
+            time.second(),
+            OrDash(local),
+            OrDash(drop.packet.map(|packet| packet.peer)),
+            entry.slug,
+            OrDash(accept_queue(drop)),
+            OrDash(syn_queue(drop)),
+        )?;
+        match drop.evidence {
+            Evidence::Observed => writeln!(out),
+            Evidence::Inferred => writeln!(out, " {}", catalogue::evidence(drop.evidence)),
+        }
+    }
+
+    fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()> {
+        let style = self.style(AnsiColor::Red.on_default());
+        let since = self.zone.to_datetime(lost.since).time();
+        let (hour, minute, second) = (since.hour(), since.minute(), since.second());
+        let events = summary::counted(lost.events, "event");
+        writeln!(out, "{style}{events} lost since {hour:02}:{minute:02}:{second:02}{style:#}")
+    }
+
+    fn summary(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+        self.write_summary(out, summary)
+    }
+}
+
+#[cfg(test)]
+mod tests;

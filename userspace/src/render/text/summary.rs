@@ -1,0 +1,146 @@
+//! The end of the text: what, where, why, what to do, and whether the kernel agrees.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{OrDash, Text};
+use crate::catalogue;
+use crate::reconcile::Line;
+use crate::render::{Foreign, Summary};
+use crate::source::Losses;
+use crate::totals::{Clients, ListenerTotal};
+
+/// Listeners that are named; the others are counted.
+const LISTENERS_MAX: usize = 20;
+/// Columns of running text.
+const COLUMNS: usize = 98;
+
+/// A count and what it counts.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+impl Text {
+    pub(super) fn write_summary(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+        let Summary { duration, totals, counters, losses } = summary;
+        let drops = totals.count();
+        let bold = self.style(Style::new().bold());
+        let seconds = duration.as_secs_f64();
+        writeln!(out)?;
+        if drops == 0 {
+            writeln!(out, "{bold}no drops{bold:#} in {seconds:.1} s")?;
+        } else {
+            let (drops, clients) = (counted(drops, "drop"), clients(totals.clients));
+            writeln!(out, "{bold}{drops}{bold:#} from {clients} in {seconds:.1} s")?;
+        }
+        writeln!(out)?;
+        self.reasons(out, summary)?;
+        let namespaces = several_namespaces(counters, &totals.by_listener);
+        self.listeners(out, &totals.by_listener, namespaces)?;
+        self.balance(out, counters, losses, namespaces)?;
+        self.losses(out, losses)
+    }
+
+    fn reasons(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+        let bold = self.style(Style::new().bold());
+        for total in &summary.totals.drops {
+            let entry = catalogue::of(total.reason);
+            let (count, slug, headline) = (total.count, entry.slug, entry.headline);
+            write!(out, "{bold}{count:>8} {slug:<25}{bold:#} {headline}")?;
+            match total.inferred {
+                0 => writeln!(out)?,
+                inferred => writeln!(out, " ({inferred} inferred)")?,
+            }
+            writeln!(out, "{:>8} {}", "", entry.remedy)?;
+        }
+        if summary.totals.drops.is_empty() { Ok(()) } else { writeln!(out) }
+    }
+
+    fn listeners(
+        &self,
+        out: &mut dyn Write,
+        listeners: &[ListenerTotal],
+        namespaces: bool,
+    ) -> io::Result<()> {
+        let bold = self.style(Style::new().bold());
+        for listener in listeners.iter().take(LISTENERS_MAX) {
+            let bound = OrDash(listener.id.bound);
+            write!(out, "{:>8} {bold}{bound}{bold:#}", listener.count())?;
+            if let Some(limit) = listener.limit {
+                write!(out, "  queue limit {limit}")?;
+            }
+            match (&listener.owner.comm, listener.owner.pid) {
+                (None, None) => write!(out, "  owner unknown")?,
+                (comm, pid) => {
+                    let comm = OrDash(comm.as_deref().map(Foreign));
+                    write!(out, "  {comm}[{}]", OrDash(pid))?;
+                }
+            }
+            if let Some(cgroup) = &listener.owner.cgroup {
+                write!(out, "  {}", Foreign(cgroup))?;
+            }
+            if namespaces {
+                write!(out, "  netns {}", OrDash(listener.id.netns))?;
+            }
+            let reason = |total: &crate::totals::ReasonTotal| {
+                format!("{} {}", total.count, catalogue::of(total.reason).slug)
+            };
+            let reasons: Vec<String> = listener.drops.iter().map(reason).collect();
+            writeln!(out)?;
+            wrapped(out, 9, &reasons.join(", "))?;
+        }
+        if let Some(more @ 1..) = listeners.len().checked_sub(LISTENERS_MAX) {
+            let more = counted(more as u64, "more listener");
+            writeln!(out, "{:>8} {more}; --json lists them all", "")?;
+        }
+        if listeners.is_empty() { Ok(()) } else { writeln!(out) }
+    }
+
+    fn losses(&self, out: &mut dyn Write, losses: &Losses) -> io::Result<()> {
+        let (events, probes) = (losses.events(), losses.probes());
+        let whole = events + probes + losses.totals_full == 0;
+        let style = self.style(if whole { Style::new() } else { AnsiColor::Red.on_default() });
+        let (events, probes) = (counted(events, "event"), counted(probes, "probe"));
+        write!(out, "{style}{events} lost, {probes} missed")?;
+        if losses.totals_full > 0 {
+            write!(out, ", {} uncounted", counted(losses.totals_full, "drop"))?;
+        }
+        if losses.sampled_out > 0 {
+            write!(out, ", {} sampled out", counted(losses.sampled_out, "event"))?;
+        }
+        writeln!(out, "{style:#}")
+    }
+}
+
+fn clients(clients: Clients) -> String {
+    let count = counted(clients.count, "client");
+    if clients.exact { count } else { format!("at least {count}") }
+}
+
+/// Whether it takes more than the name of a counter, or an address, to say which one is meant.
+fn several_namespaces(lines: &[Line], listeners: &[ListenerTotal]) -> bool {
+    let moved = lines.iter().filter(|line| line.moved()).map(|line| Some(line.netns));
+    let mut all = moved.chain(listeners.iter().map(|listener| listener.id.netns));
+    all.next().is_some_and(|first| all.any(|other| other != first))
+}
+
+/// Running text, indented.
+pub(super) fn wrapped(out: &mut dyn Write, indent: usize, text: &str) -> io::Result<()> {
+    let mut column = 0;
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if column == 0 {
+            write!(out, "{:indent$}{word}", "")?;
+            column = indent + width;
+        } else if column + 1 + width > COLUMNS {
+            write!(out, "\n{:indent$}{word}", "")?;
+            column = indent + width;
+        } else {
+            write!(out, " {word}")?;
+            column += 1 + width;
+        }
+    }
+    writeln!(out)
+}

@@ -1,0 +1,266 @@
+//! The running kernel as a source: what its probes saw, as events and as totals.
+//!
+//! Totals and counters belong together: what the kernel counted since the start is compared with
+//! what the probes counted since the same moment. Both are read until two readings of the totals
+//! agree, so that a drop between them cannot count on one side only.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Instant;
+
+use aya::Ebpf;
+use aya::maps::{MapData, PerCpuArray, PerCpuHashMap, RingBuf};
+use ebpf_probes::{Counter, Loss, TotalKey};
+use jiff::Timestamp;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::{Event, Losses, Lost, NetnsCounter, Next, Opening, Settings, Snapshot, Source, Total};
+use crate::decode;
+use crate::kernel::fields::Need;
+use crate::kernel::hooks::HOOKS;
+use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights};
+use diagnostics::Diagnostics;
+use programs::ProgramsError;
+
+pub use error::LiveError;
+
+mod diagnostics;
+mod error;
+mod missed;
+mod opening;
+mod programs;
+
+/// Records taken before the reader's turn ends, so that signals and timers are not starved.
+const BATCH: usize = 512;
+
+/// Batches after which whatever was in the ring is taken, even if more keeps coming.
+const FULL_RING: usize = 16;
+
+/// Readings of the totals until two agree. Under flood they may never.
+const READINGS: usize = 8;
+
+type Totals = PerCpuHashMap<MapData, [u8; size_of::<TotalKey>()], u64>;
+
+/// The probes, attached.
+pub struct Live {
+    opening: Opening,
+    started: Instant,
+    ring: AsyncFd<RingBuf<MapData>>,
+    totals: Totals,
+    losses: PerCpuArray<MapData, u64>,
+    diagnostics: Option<Diagnostics>,
+    undecodable: u64,
+    lost_told: u64,
+    whole_since: Timestamp,
+    baseline: Baseline,
+    before: Vec<Total>,
+    /// Holds the programs; they go with it.
+    ebpf: Ebpf,
+}
+
+/// Attaches the probes.
+///
+/// # Errors
+/// Missing rights, a kernel that lacks something, or a probe that it refuses. Nothing stays
+/// attached then.
+pub fn open(settings: &Settings) -> Result<Live, LiveError> {
+    let time = Timestamp::now();
+    Rights::read().check()?;
+    let (plan, mut ebpf) = plan_and_attach(settings)?;
+    let diagnostics = settings.verbose.then(|| Diagnostics::new(&mut ebpf)).flatten();
+    let ring = RingBuf::try_from(take(&mut ebpf, "EVENTS")?)
+        .map_err(|error| LiveError::Map("EVENTS", Some(error)))?;
+    // SAFETY: the ring buffer owns its file descriptor and gives the same one until it is dropped,
+    // which the AsyncFd that takes it does itself.
+    let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
+        .map_err(|error| LiveError::Wait(error.into()))?;
+    let totals = PerCpuHashMap::try_from(take(&mut ebpf, "TOTALS")?)
+        .map_err(|error| LiveError::Map("TOTALS", Some(error)))?;
+    let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)
+        .map_err(|error| LiveError::Map("LOSSES", Some(error)))?;
+    let (baseline, before) = steady(&totals, |_| Baseline::take())?;
+    Ok(Live {
+        opening: opening::describe(time, &plan),
+        started: Instant::now(),
+        ring,
+        totals,
+        losses,
+        diagnostics,
+        undecodable: 0,
+        lost_told: 0,
+        whole_since: time,
+        baseline,
+        before,
+        ebpf,
+    })
+}
+
+/// Plans and attaches, and plans again without an optional hook that the kernel refused: the
+/// probes must not believe in a milestone that nobody watches.
+fn plan_and_attach(settings: &Settings) -> Result<(Plan, Ebpf), LiveError> {
+    let btf = thread::scope(|scope| {
+        // aya tries out what this kernel knows of BPF; it keeps the answers.
+        scope.spawn(aya::features);
+        KernelBtf::open(&Plan::wanted())
+    });
+    let btf = btf.map_err(PlanError::from)?;
+    let mut excluded = Vec::new();
+    loop {
+        let plan = Plan::resolve(&btf, &excluded)?;
+        match programs::start(&plan, settings) {
+            Ok(ebpf) => return Ok((plan, ebpf)),
+            Err(ProgramsError::Attach { program, .. }) if optional(program) => {
+                excluded.push(program);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn optional(program: &str) -> bool {
+    HOOKS
+        .iter()
+        .filter(|hook| hook.programs.iter().any(|(name, _)| *name == program))
+        .all(|hook| hook.need == Need::Optional)
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, LiveError> {
+    ebpf.take_map(name).ok_or(LiveError::Map(name, None))
+}
+
+/// Reads the counters between two readings of the totals that agree.
+fn steady<T>(
+    totals: &Totals,
+    counters: impl Fn(&[Total]) -> T,
+) -> Result<(T, Vec<Total>), LiveError> {
+    let mut before = read(totals)?;
+    for _ in 1..READINGS {
+        let counted = counters(&before);
+        let after = read(totals)?;
+        if after == before {
+            return Ok((counted, after));
+        }
+        before = after;
+    }
+    Ok((counters(&before), before))
+}
+
+fn read(totals: &Totals) -> Result<Vec<Total>, LiveError> {
+    let mut rows = Vec::new();
+    for row in totals {
+        let (key, counts) = row.map_err(|error| LiveError::Read("TOTALS", error))?;
+        let bucket = decode::total_key(&key)?;
+        rows.push(Total { bucket, count: counts.iter().sum() });
+    }
+    Ok(rows)
+}
+
+impl Live {
+    fn losses(&self) -> Result<Losses, LiveError> {
+        let count = |loss: Loss| {
+            let counts = self.losses.get(&(loss as u32), 0);
+            counts.map(|counts| counts.iter().sum()).map_err(|e| LiveError::Read("LOSSES", e))
+        };
+        Ok(Losses {
+            ring_full: count(Loss::RingFull)?,
+            totals_full: count(Loss::TotalsFull)?,
+            slot_clash: count(Loss::SlotClash)?,
+            entry_missed: count(Loss::EntryMissed)?,
+            probes_not_run: missed::runs(&self.ebpf),
+            undecodable: self.undecodable,
+            ..Losses::default()
+        })
+    }
+
+    /// Takes what is in the ring; says whether there was anything.
+    fn drain(&mut self, into: &mut Vec<Event>) -> bool {
+        let mut taken = 0;
+        while taken < BATCH {
+            let Some(record) = self.ring.get_mut().next() else { break };
+            taken += 1;
+            match decode::record(&record) {
+                Ok(drop) => into.push(Event::Drop(drop)),
+                Err(_) => self.undecodable += 1,
+            }
+        }
+        if let Some(diagnostics) = &mut self.diagnostics {
+            diagnostics.flush();
+        }
+        taken != 0
+    }
+
+    /// Says where the stream has a hole since the last time.
+    fn holes(&mut self, into: &mut Vec<Event>) -> Result<(), LiveError> {
+        let lost = self.losses()?.events();
+        if lost > self.lost_told {
+            into.push(Event::Lost(Lost { events: lost - self.lost_told, since: self.whole_since }));
+            self.lost_told = lost;
+        }
+        self.whole_since = Timestamp::now();
+        Ok(())
+    }
+}
+
+impl Source for Live {
+    type Error = LiveError;
+
+    fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    async fn next(&mut self, into: &mut Vec<Event>) -> Result<Next, LiveError> {
+        loop {
+            if self.drain(into) {
+                self.holes(into)?;
+                return Ok(Next::More);
+            }
+            let mut ready = self.ring.readable_mut().await.map_err(LiveError::Wait)?;
+            ready.clear_ready();
+        }
+    }
+
+    fn snapshot(&mut self, into: &mut Vec<Event>) -> Result<Snapshot, LiveError> {
+        let (counters, now) = steady(&self.totals, |rows| moved(&self.baseline, rows))?;
+        for _ in 0..FULL_RING {
+            if !self.drain(into) {
+                break;
+            }
+        }
+        self.holes(into)?;
+        Ok(Snapshot {
+            duration: self.started.elapsed(),
+            totals: since(&self.before, now),
+            losses: self.losses()?,
+            counters,
+            owners: None,
+        })
+    }
+}
+
+/// How far the counters moved, of each namespace that dropped something and of our own.
+fn moved(baseline: &Baseline, totals: &[Total]) -> Vec<NetnsCounter> {
+    let namespaces = Namespaces::enumerate();
+    let dropped = totals.iter().filter_map(|total| total.bucket.listener.netns);
+    let wanted: BTreeSet<u32> = dropped.chain(namespaces.own()).collect();
+    let rows = wanted.into_iter().flat_map(|netns| {
+        let delta = baseline.delta(&namespaces, netns);
+        Counter::ALL.iter().map(move |&counter| NetnsCounter {
+            netns,
+            counter,
+            kernel: delta.map(|delta| delta.get(counter)),
+            explained: None,
+        })
+    });
+    rows.collect()
+}
+
+/// What was counted after the baseline was taken.
+fn since(before: &[Total], now: Vec<Total>) -> Vec<Total> {
+    let earlier =
+        |total: &Total| before.iter().find(|b| b.bucket == total.bucket).map_or(0, |b| b.count);
+    now.into_iter()
+        .map(|total| Total { count: total.count - earlier(&total), ..total })
+        .filter(|total| total.count != 0)
+        .collect()
+}

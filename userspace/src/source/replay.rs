@@ -1,0 +1,296 @@
+//! A recording as a source: what `trace --json` wrote, through the same pipeline.
+//!
+//! What a recording says about its kernel's counters is taken as it stands. Its events are
+//! counted anew, under today's filter; drops of which it has no event are taken from its summary
+//! as long as no filter has to look at them.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::time::Duration;
+
+use ebpf_probes::{Counter, Evidence, Filter, Stage};
+use jiff::Timestamp;
+use tokio::sync::mpsc::Receiver;
+
+use super::{Event, Losses, NetnsCounter, Next, Opening, Snapshot, Source, Total};
+use crate::catalogue;
+use crate::decode::Bucket;
+use crate::filter;
+use crate::incident::Incident;
+use crate::ndjson::{SCHEMA, SummaryLine};
+
+mod lines;
+mod reader;
+
+use reader::Item;
+
+/// Why a recording cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It cannot be read.
+    #[error("failed to read {name}")]
+    Read {
+        /// The recording.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is nothing in it.
+    #[error("failed to replay {0}: it is empty; record with `syndrop trace --json -o FILE`")]
+    Empty(String),
+    /// Nothing in it makes sense.
+    #[error(
+        "failed to replay {name}: it is no recording of `syndrop trace --json`: line {line}: {why}"
+    )]
+    NoRecording {
+        /// The file.
+        name: String,
+        /// The first line.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It is of another version.
+    #[error(
+        "failed to replay {name}: its format is schema {found}, this syndrop reads {SCHEMA}; take a newer one"
+    )]
+    Schema {
+        /// The recording.
+        name: String,
+        /// The version that it has.
+        found: u32,
+    },
+}
+
+/// An open recording.
+#[derive(Debug)]
+pub struct Replay {
+    name: String,
+    opening: Opening,
+    items: Receiver<Vec<Item>>,
+    /// What was read before the opening was known.
+    early: Vec<Item>,
+    filter: Filter,
+    /// How many more drops are shown.
+    left: u64,
+    counts: HashMap<Bucket, u64>,
+    lost: u64,
+    /// Between which times the drops lie.
+    span: Option<(Timestamp, Timestamp)>,
+    summary: Option<SummaryLine<'static>>,
+}
+
+impl Replay {
+    /// Opens a recording and reads until it makes sense. After `count` drops it counts as ended.
+    ///
+    /// # Errors
+    /// If it cannot be read or never makes sense.
+    pub async fn open(
+        name: &str,
+        reader: impl Read + Send + 'static,
+        filter: Filter,
+        count: Option<u64>,
+    ) -> Result<Self, ReplayError> {
+        let mut replay = Self {
+            name: name.to_owned(),
+            opening: Opening::default(),
+            items: reader::start(reader),
+            early: Vec::new(),
+            filter,
+            left: count.unwrap_or(u64::MAX),
+            counts: HashMap::new(),
+            lost: 0,
+            span: None,
+            summary: None,
+        };
+        while let Some(items) = replay.items.recv().await {
+            replay.early.extend(items);
+            let sense = replay.early.iter().position(|item| !matches!(item, Item::Damaged { .. }));
+            let Some(at) = sense else { continue };
+            match replay.early.remove(at) {
+                Item::Header(opening) => replay.opening = *opening,
+                Item::Failed(source) => {
+                    return Err(ReplayError::Read { name: replay.name, source });
+                }
+                Item::Schema(found) => {
+                    return Err(ReplayError::Schema { name: replay.name, found });
+                }
+                // That lines were left out is no sense by itself.
+                Item::Note(_) => continue,
+                item => {
+                    let note = "the beginning is missing: no header tells of kernel and host";
+                    replay.early.insert(at, item);
+                    replay.early.insert(0, Item::Note(note.to_owned()));
+                }
+            }
+            return Ok(replay);
+        }
+        Err(match replay.early.into_iter().next() {
+            Some(Item::Damaged { line, why }) => {
+                ReplayError::NoRecording { name: replay.name, line, why }
+            }
+            _ => ReplayError::Empty(replay.name),
+        })
+    }
+
+    fn take(&mut self, items: Vec<Item>, into: &mut Vec<Event>) -> Result<(), ReplayError> {
+        for item in items {
+            if self.left == 0 {
+                break;
+            }
+            match item {
+                Item::Header(_) => {}
+                Item::Drop(incident) => self.count(incident, into),
+                Item::Lost(lost) => {
+                    self.lost += lost.events;
+                    into.push(Event::Lost(lost));
+                }
+                Item::Summary(summary) => self.summary = Some(*summary),
+                Item::Damaged { line, why } => {
+                    let name = &self.name;
+                    into.push(Event::Note(format!("{name}: line {line} is left out: {why}")));
+                }
+                Item::Note(note) => into.push(Event::Note(format!("{}: {note}", self.name))),
+                Item::Failed(source) => {
+                    return Err(ReplayError::Read { name: self.name.clone(), source });
+                }
+                Item::Schema(found) => {
+                    return Err(ReplayError::Schema { name: self.name.clone(), found });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Replay {
+    fn count(&mut self, mut incident: Box<Incident>, into: &mut Vec<Event>) {
+        let drop = &mut incident.drop;
+        drop.shown = filter::shows(&self.filter, drop);
+        let shown = drop.shown;
+        let bucket = Bucket {
+            listener: drop.listener,
+            reason: drop.reason,
+            stage: drop.stage,
+            evidence: drop.evidence,
+            shown,
+        };
+        *self.counts.entry(bucket).or_default() += 1;
+        let (first, last) = self.span.unwrap_or((incident.time, incident.time));
+        self.span = Some((first.min(incident.time), last.max(incident.time)));
+        if shown {
+            self.left -= 1;
+            into.push(Event::Recorded(incident));
+        }
+    }
+
+    /// The drops that the summary counted and that have no event here, which a filter could not
+    /// judge.
+    fn without_event(&self, summary: &SummaryLine) -> Vec<Total> {
+        let mut with_event: HashMap<_, u64> = HashMap::new();
+        for (bucket, count) in &self.counts {
+            *with_event.entry((bucket.listener, bucket.reason)).or_default() += count;
+        }
+        let mut missing = Vec::new();
+        for line in &summary.by_listener {
+            let listener = lines::listener(&line.listener);
+            for (slug, &recorded) in &line.drops {
+                let Some(entry) = catalogue::by_slug(slug) else { continue };
+                let reason = entry.reason;
+                let here = with_event.get(&(listener, reason)).copied().unwrap_or(0);
+                let inferred = self.opening.inferred.contains(&reason);
+                let bucket = Bucket {
+                    listener,
+                    reason,
+                    stage: entry.stage.unwrap_or(Stage::Syn),
+                    evidence: if inferred { Evidence::Inferred } else { Evidence::Observed },
+                    shown: true,
+                };
+                let count = recorded.saturating_sub(here);
+                if count > 0 {
+                    missing.push(Total { bucket, count });
+                }
+            }
+        }
+        missing
+    }
+
+    fn duration(&self) -> Duration {
+        let recorded = self.summary.as_ref().map(|summary| summary.duration_s);
+        let recorded = recorded.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let seen = || {
+            let (first, last) = self.span?;
+            last.duration_since(self.opening.time.unwrap_or(first)).try_into().ok()
+        };
+        recorded.or_else(seen).unwrap_or_default()
+    }
+}
+
+impl Source for Replay {
+    type Error = ReplayError;
+
+    fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    async fn next(&mut self, into: &mut Vec<Event>) -> Result<Next, ReplayError> {
+        let items = if self.early.is_empty() {
+            match self.items.recv().await {
+                Some(items) => items,
+                None => return Ok(Next::End),
+            }
+        } else {
+            std::mem::take(&mut self.early)
+        };
+        self.take(items, into)?;
+        Ok(if self.left == 0 { Next::End } else { Next::More })
+    }
+
+    fn snapshot(&mut self, into: &mut Vec<Event>) -> Result<Snapshot, ReplayError> {
+        let mut totals: Vec<Total> =
+            self.counts.iter().map(|(&bucket, &count)| Total { bucket, count }).collect();
+        let duration = self.duration();
+        let Some(summary) = &self.summary else {
+            let losses = Losses { ring_full: self.lost, ..Losses::default() };
+            let (counters, owners) = (Vec::new(), Some(HashMap::new()));
+            return Ok(Snapshot { duration, totals, losses, counters, owners });
+        };
+        let missing = self.without_event(summary);
+        if self.filter == Filter::ALL {
+            totals.extend(missing);
+        } else if !missing.is_empty() {
+            let count: u64 = missing.iter().map(|total| total.count).sum();
+            let note = format!(
+                "{}: {count} drops were counted that have no event here; no filter can judge \
+                 them, so all counts are lower bounds",
+                self.name
+            );
+            into.push(Event::Note(note));
+        }
+        let losses = Losses {
+            ring_full: summary.lost_events,
+            totals_full: summary.uncounted_drops,
+            probes_not_run: summary.missed_probes,
+            sampled_out: summary.sampled_out,
+            ..Losses::default()
+        };
+        let counter = |name: &str| Counter::ALL.iter().copied().find(|it| it.name() == name);
+        let counters = summary.counters.iter().filter_map(|line| {
+            Some(NetnsCounter {
+                netns: line.netns,
+                counter: counter(&line.name)?,
+                kernel: line.kernel,
+                explained: Some(line.explained),
+            })
+        });
+        let owners = summary.by_listener.iter().map(|line| {
+            let listener = line.listener.clone();
+            (lines::listener(&listener), listener.into())
+        });
+        let (counters, owners) = (counters.collect(), Some(owners.collect()));
+        Ok(Snapshot { duration, totals, losses, counters, owners })
+    }
+}
+
+#[cfg(test)]
+mod tests;

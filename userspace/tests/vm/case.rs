@@ -1,0 +1,106 @@
+//! A case: a name and a body that runs in a process of its own.
+//!
+//! The process can move to other namespaces, pin itself, hang or crash, and nothing of it is left
+//! when the next case starts. It is this same program, told by the environment which case to run.
+
+use std::env;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::{Completion, Failed, Trial};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::process::has_ended;
+use crate::skips;
+
+/// Names the case that a process of this program is to run.
+pub(crate) const CHOSEN: &str = "SYNDROP_VM_CASE";
+/// Only a guard: a case that hangs must not take the others with it.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// What the kernel must have; the text says what is missing.
+pub(crate) type Need = fn() -> Result<Option<String>>;
+
+/// One test.
+pub(crate) struct Case {
+    name: String,
+    need: Option<Need>,
+    body: Box<dyn Fn() -> Result<()>>,
+}
+
+impl Case {
+    pub(crate) fn new(name: impl Into<String>, body: impl Fn() -> Result<()> + 'static) -> Self {
+        Self { name: name.into(), need: None, body: Box::new(body) }
+    }
+
+    /// Skips the case where the need is not met, if `skips.rs` lets it.
+    pub(crate) fn needing(self, need: Option<Need>) -> Self {
+        Self { need, ..self }
+    }
+
+    /// The case as the test harness wants it.
+    pub(crate) fn trial(self) -> Trial {
+        let Self { name, need, body: _ } = self;
+        Trial::ignorable_test(name.clone(), move || {
+            attend(&name, need).map_err(|error| Failed::from(format!("{error:#}")))
+        })
+    }
+}
+
+/// The case that this process was started for, if it was.
+pub(crate) fn chosen() -> Option<String> {
+    env::var(CHOSEN).ok()
+}
+
+/// Runs a case in this process.
+pub(crate) fn perform(cases: &[Case], name: &str) -> ExitCode {
+    let case = cases.iter().find(|case| case.name == name);
+    let outcome = match case {
+        Some(case) => (case.body)(),
+        None => Err(anyhow::anyhow!("there is no case {name}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a case in a process of its own and judges its end.
+fn attend(name: &str, need: Option<Need>) -> Result<Completion> {
+    if let Some(missing) = need.map(|need| need()).transpose()?.flatten() {
+        skips::audit(name, &missing)?;
+        return Ok(Completion::ignored_with(missing));
+    }
+    let log = tempfile::tempfile().context("failed to make a temporary file")?;
+    let mut child = Command::new(env::current_exe()?)
+        .env(CHOSEN, name)
+        .stdout(log.try_clone()?)
+        .stderr(log.try_clone()?)
+        .process_group(0)
+        .spawn()
+        .context("failed to start a process for the case")?;
+    let in_time = has_ended(&child, PATIENCE)?;
+    // Whatever the case started must not meet the next one. Before the process is reaped its id
+    // cannot be another's; usually nothing but itself is left.
+    kill_process_group(Pid::from_child(&child), Signal::KILL).context("failed to end the case")?;
+    let status = child.wait()?;
+    let said = read(log)?;
+    ensure!(in_time, "{said}(no end within {PATIENCE:?})");
+    ensure!(status.success(), "{said}({status})");
+    eprint!("{said}");
+    Ok(Completion::Completed)
+}
+
+fn read(mut log: File) -> Result<String> {
+    let mut bytes = Vec::new();
+    log.rewind()?;
+    log.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

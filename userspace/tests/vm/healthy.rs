@@ -1,0 +1,156 @@
+//! What is no drop: connections that work, and half-opens that end in a way of their own.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::case::Case;
+use crate::flow::{Family, Flow};
+use crate::listener::Listener;
+use crate::netns::{self, Home};
+use crate::netstat::Netstat;
+use crate::report::Report;
+use crate::rig::Rig;
+use crate::scenario::Scenario;
+use crate::scenarios::ACCEPT_QUEUE_FULL_SYN;
+use crate::setting::Setting;
+use crate::trace::{Trace, Vantage};
+use crate::verdict::{self, RECONCILED};
+
+const CONNECTIONS: usize = 200;
+const PORT: u16 = 8080;
+/// A port where nobody listens.
+const CLOSED: u16 = 9;
+
+/// A listener whose SYN queue is soon full, and then sends cookies.
+const ANSWERED: Scenario = Scenario {
+    sysctls: &[("tcp_syncookies", 1), ("tcp_max_syn_backlog", 512)],
+    backlog: 4,
+    ..ACCEPT_QUEUE_FULL_SYN
+};
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &family in Family::ALL {
+        cases.push(Case::new(format!("healthy-connections::{family}"), move || connect(family)));
+        for (name, act) in ACTS {
+            let name = format!("no-drop-{name}::{family}");
+            cases.push(Case::new(name, move || watch(family, *act)));
+        }
+    }
+    cases
+}
+
+/// What clients may do without anything being dropped.
+type Act = fn(&mut Rig) -> Result<()>;
+
+const ACTS: &[(&str, Act)] = &[
+    ("syn-answered-again", syn_twice),
+    ("client-gives-up", give_up),
+    ("cookies", cookies),
+    ("closed-port", closed_port),
+];
+
+/// Real sockets over the loopback interface: connect, exchange, close.
+fn connect(family: Family) -> Result<()> {
+    let home = Home::here()?;
+    netns::enter_fresh()?;
+    let server = match family {
+        Family::V4 | Family::Mapped => Ipv4Addr::LOCALHOST.into(),
+        Family::V6 => Ipv6Addr::LOCALHOST.into(),
+    };
+    let bound = if family == Family::Mapped { family.any() } else { server };
+    let listener = Listener::new(family, bound, PORT, 128)?;
+    let before = Netstat::read()?;
+    let trace = Trace::start(Vantage::Host(&home), &[])?;
+    for _ in 0..CONNECTIONS {
+        let mut client = TcpStream::connect(SocketAddr::new(server, PORT))?;
+        let (mut accepted, _) = listener.accept()?;
+        client.write_all(b"ping")?;
+        let mut ping = [0; 4];
+        accepted.read_exact(&mut ping)?;
+        accepted.write_all(&ping)?;
+        client.read_exact(&mut ping)?;
+    }
+    let moved = Netstat::read()?.moved_since(&before);
+    ensure!(moved.is_empty(), "counters moved {moved:?}");
+    ensure_nothing(&trace.stop()?)
+}
+
+/// Clients behind a tun link act, and the kernel counts no drop.
+fn watch(family: Family, act: Act) -> Result<()> {
+    let home = Home::here()?;
+    let mut setting = Setting::make(&ANSWERED, family)?;
+    let trace = Trace::start(Vantage::Host(&home), &[])?;
+    let before = Netstat::read()?;
+    act(&mut setting.rig)?;
+    let moved = Netstat::read()?.moved_since(&before);
+    let dropped = RECONCILED.iter().any(|name| moved.contains_key(*name));
+    ensure!(!dropped, "the case itself went wrong: counters moved {moved:?}");
+    ensure_nothing(&trace.stop()?)
+}
+
+fn ensure_nothing(report: &Report) -> Result<()> {
+    ensure!(report.drops.is_empty(), "these are no drops: {:?}", report.drops);
+    ensure!(report.summary.total() == 0, "no drops, but a total: {:?}", report.summary);
+    verdict::header(report)?;
+    verdict::complete(report)?;
+    report.summary.ensure_explained()
+}
+
+/// The client did not hear the SYN-ACK and repeats its SYN.
+fn syn_twice(rig: &mut Rig) -> Result<()> {
+    let flow = rig.newcomer();
+    let first = rig.peer.open(&flow)?;
+    let again = rig.peer.open(&flow)?;
+    ensure!(first.seq == again.seq, "another request answered: {first:?}, then {again:?}");
+    rig.peer.ack(&flow, again)?;
+    ensure_accepted(rig, &[flow])
+}
+
+/// The client resets its half-open connection.
+fn give_up(rig: &mut Rig) -> Result<()> {
+    let before = Netstat::read()?;
+    for (flow, _) in rig.open(3)? {
+        rig.peer.rst(&flow)?;
+    }
+    let moved = Netstat::read()?.moved_since(&before);
+    let ended = moved.get("EmbryonicRsts");
+    ensure!(ended == Some(&3), "3 requests should have ended: {moved:?}");
+    Ok(())
+}
+
+/// The SYN queue is full, so newcomers get a cookie and get through with it.
+fn cookies(rig: &mut Rig) -> Result<()> {
+    let before = Netstat::read()?;
+    let stored = usize::try_from(rig.listener.capacity())?;
+    rig.open(stored)?;
+    let served = rig.open(3)?;
+    for (flow, cookie) in &served {
+        rig.peer.ack(flow, *cookie)?;
+    }
+    let moved = Netstat::read()?.moved_since(&before);
+    let received = moved.get("SyncookiesRecv");
+    ensure!(received == Some(&3), "3 cookies should have come back: {moved:?}");
+    let flows: Vec<Flow> = served.iter().map(|(flow, _)| *flow).collect();
+    ensure_accepted(rig, &flows)
+}
+
+/// A SYN to a port without a listener is reset, and no listener's business.
+fn closed_port(rig: &mut Rig) -> Result<()> {
+    let mut flow = rig.newcomer();
+    flow.server.set_port(CLOSED);
+    rig.peer.syn(&flow)?;
+    let answers = rig.peer.answers(&flow)?;
+    ensure!(answers.iter().any(|answer| answer.rst), "should have been reset: {answers:?}");
+    Ok(())
+}
+
+fn ensure_accepted(rig: &Rig, flows: &[Flow]) -> Result<()> {
+    for flow in flows {
+        let (_, client) = rig.listener.accept().context("a client should have got through")?;
+        ensure!(client == flow.client, "{client} was accepted instead of {}", flow.client);
+    }
+    Ok(())
+}

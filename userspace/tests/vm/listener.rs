@@ -1,0 +1,95 @@
+//! The server: a listening socket that accepts only when a test says so.
+
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+
+use anyhow::{Context, Result};
+use rustix::fs::fstat;
+use rustix::io::Errno;
+use rustix::net::sockopt::{set_ipv6_v6only, socket_cookie};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
+
+use crate::flow::Family;
+
+/// A listening socket, and what the kernel calls it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: TcpListener,
+    bound: SocketAddr,
+    backlog: i32,
+    inode: u64,
+    cookie: u64,
+}
+
+impl Listener {
+    /// Listens with exactly this backlog, which `std` does not let one choose.
+    pub(crate) fn new(family: Family, address: IpAddr, port: u16, backlog: i32) -> Result<Self> {
+        let bound = SocketAddr::new(address, port);
+        Self::open(family, bound, backlog)
+            .with_context(|| format!("failed to listen on {bound} with a backlog of {backlog}"))
+    }
+
+    fn open(family: Family, bound: SocketAddr, backlog: i32) -> Result<Self> {
+        let domain = match family {
+            Family::V4 => AddressFamily::INET,
+            Family::V6 | Family::Mapped => AddressFamily::INET6,
+        };
+        let socket = socket_with(domain, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        if family != Family::V4 {
+            set_ipv6_v6only(&socket, family == Family::V6)?;
+        }
+        bind(&socket, &bound)?;
+        listen(&socket, backlog)?;
+        let inode = fstat(&socket)?.st_ino;
+        let cookie = socket_cookie(&socket)?;
+        Ok(Self { socket: socket.into(), bound, backlog, inode, cookie })
+    }
+
+    /// Takes the connection that waits longest; blocks while there is none.
+    pub(crate) fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
+        let (stream, client) = self.socket.accept().context("failed to accept")?;
+        // A v4-mapped client is the IPv4 host that the peer knows.
+        Ok((stream, SocketAddr::new(client.ip().to_canonical(), client.port())))
+    }
+
+    /// How many connections waited; all of them are closed.
+    pub(crate) fn accept_all(&self) -> Result<usize> {
+        self.socket.set_nonblocking(true)?;
+        let mut accepted = 0;
+        let ended = loop {
+            match self.socket.accept() {
+                Ok(_) => accepted += 1,
+                Err(error) => break error,
+            }
+        };
+        self.socket.set_nonblocking(false)?;
+        match Errno::from_io_error(&ended) {
+            Some(Errno::AGAIN) => Ok(accepted),
+            _ => Err(ended).context("failed to accept"),
+        }
+    }
+
+    /// The address and port it is bound to.
+    pub(crate) fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+
+    /// The backlog given to `listen`.
+    pub(crate) fn backlog(&self) -> u32 {
+        self.backlog.unsigned_abs()
+    }
+
+    /// How many finished connections the accept queue holds: one more than its limit.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.backlog() + 1
+    }
+
+    /// The inode number of its socket.
+    pub(crate) fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Its socket cookie.
+    pub(crate) fn cookie(&self) -> u64 {
+        self.cookie
+    }
+}

@@ -1,0 +1,72 @@
+//! The kernel tests: real drops of real packets, and what syndrop says about them.
+//!
+//! This program runs as root inside a guest (`cargo xtask test --vm`), with `syndrop` beside it
+//! (`SYNDROP_BIN`, else `/usr/bin/syndrop`). Each case provokes drops in a network namespace of
+//! its own and compares syndrop's events and totals with what the clients saw and with the
+//! kernel's own counters.
+
+mod bystander;
+mod case;
+mod endings;
+mod filters;
+mod flood;
+mod flow;
+mod gates;
+mod healthy;
+mod leftovers;
+mod listener;
+mod mixed;
+mod netns;
+mod netstat;
+mod peer;
+mod process;
+mod provoke;
+mod report;
+mod rig;
+mod rtnetlink;
+mod scenario;
+mod scenarios;
+mod segment;
+mod setting;
+mod skips;
+mod storm;
+mod sysctl;
+mod text;
+mod trace;
+mod tun;
+mod usage;
+mod variants;
+mod verdict;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+use case::Case;
+
+fn main() -> ExitCode {
+    let mut cases = [
+        scenarios::cases(),
+        variants::cases(),
+        healthy::cases(),
+        mixed::cases(),
+        flood::cases(),
+        filters::cases(),
+        text::cases(),
+        endings::cases(),
+        usage::cases(),
+        gates::cases(),
+        leftovers::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
+    if let Some(name) = case::chosen() {
+        cases.push(bystander::case());
+        return case::perform(&cases, &name);
+    }
+    // Cases change settings of the whole guest and use its CPUs: one at a time.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    let trials = cases.into_iter().map(Case::trial).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

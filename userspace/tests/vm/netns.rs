@@ -1,0 +1,60 @@
+//! Network namespaces: each case has a fresh one, whose counters start at zero.
+//!
+//! A case is a process of its own (see `case.rs`), so its leader moves, as a container's does.
+//! The way back to where it came from is kept for syndrop, which runs there as on a real host.
+
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::panic::resume_unwind;
+use std::thread;
+
+use anyhow::{Context, Result};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+
+use crate::rtnetlink::{self, LOOPBACK};
+use crate::sysctl;
+
+const OWN: &str = "/proc/thread-self/ns/net";
+
+/// The network namespace that the process came from.
+#[derive(Debug)]
+pub(crate) struct Home(File);
+
+impl Home {
+    /// Where the calling thread is now.
+    pub(crate) fn here() -> Result<Self> {
+        Ok(Self(File::open(OWN).with_context(|| format!("failed to open {OWN}"))?))
+    }
+
+    /// Runs something there, on a thread of its own.
+    pub(crate) fn visit<T: Send>(&self, visit: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let visitor = || {
+            move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network))
+                .context("failed to enter the initial network namespace")?;
+            visit()
+        };
+        match thread::scope(|scope| scope.spawn(visitor).join()) {
+            Ok(outcome) => outcome,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+/// Moves the calling thread into a new network namespace with its loopback up.
+pub(crate) fn enter_fresh() -> Result<()> {
+    // SAFETY: file descriptors stay shared; only the network namespace is left.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
+        .context("failed to make a network namespace; these tests run as root of a guest")?;
+    rtnetlink::set_up(LOOPBACK)?;
+    // The initial namespace's value is inherited, and some clients here have no route back.
+    for scope in ["all", "default"] {
+        sysctl::set(&format!("net.ipv4.conf.{scope}.rp_filter"), 0)?;
+    }
+    Ok(())
+}
+
+/// The inode number that names the calling thread's network namespace.
+pub(crate) fn inode() -> Result<u64> {
+    Ok(fs::metadata(OWN).with_context(|| format!("failed to look at {OWN}"))?.ino())
+}

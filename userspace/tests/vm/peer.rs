@@ -1,0 +1,171 @@
+//! The clients: many hosts behind one tun link, which do exactly what a test tells them.
+//!
+//! A real client resets what it does not expect, repeats what is not answered and acknowledges
+//! what it receives. These do nothing of the kind, so a request waits in the SYN queue until the
+//! test goes on.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::flow::{Family, Flow, Link};
+use crate::rtnetlink;
+use crate::segment::{Heard, Segment, echo_request};
+use crate::tun::Tun;
+
+/// Only a guard against waiting for ever: a SYN-ACK is repeated after 1, 2, 4 s.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Where every client's sequence numbers start.
+const CLIENT_ISN: u32 = 1000;
+
+/// The hosts behind one link.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    tun: Tun,
+    link: Link,
+    heard: VecDeque<(Flow, Segment)>,
+    echoes: u16,
+}
+
+impl Peer {
+    /// Makes a link with the given number in the current network namespace.
+    pub(crate) fn new(number: u8) -> Result<Self> {
+        let link = Link(number);
+        let tun = Tun::create(&format!("tun{number}"))?;
+        rtnetlink::set_up(tun.index())?;
+        rtnetlink::add_address(tun.index(), link.server(Family::V4), Link::V4_PREFIX)?;
+        rtnetlink::add_address(tun.index(), link.server(Family::V6), Link::V6_PREFIX)?;
+        Ok(Self { tun, link, heard: VecDeque::new(), echoes: 0 })
+    }
+
+    /// The link's addresses.
+    pub(crate) fn link(&self) -> Link {
+        self.link
+    }
+
+    /// The n-th client, on its way to a server's port.
+    pub(crate) fn flow(&self, family: Family, n: u16, port: u16) -> Flow {
+        Flow {
+            client: self.link.client(family, n),
+            server: SocketAddr::new(self.link.server(family), port),
+        }
+    }
+
+    /// Sends one segment.
+    pub(crate) fn send(&mut self, flow: &Flow, segment: Segment) -> Result<()> {
+        self.tun.send(&segment.packet(flow)?).with_context(|| format!("{flow:?}"))
+    }
+
+    /// The handshake's first packet.
+    pub(crate) fn syn(&mut self, flow: &Flow) -> Result<()> {
+        self.send(flow, Segment { syn: true, seq: CLIENT_ISN, ..Segment::default() })
+    }
+
+    /// The same with the client's clock in it.
+    pub(crate) fn stamped_syn(&mut self, flow: &Flow, clock: u32) -> Result<()> {
+        let stamps = Some((clock, 0));
+        self.send(flow, Segment { syn: true, seq: CLIENT_ISN, stamps, ..Segment::default() })
+    }
+
+    /// The handshake's last packet, for the SYN-ACK that was received.
+    pub(crate) fn ack(&mut self, flow: &Flow, synack: Segment) -> Result<()> {
+        self.stamped_ack(flow, synack, None)
+    }
+
+    /// The same with given timestamps.
+    pub(crate) fn stamped_ack(
+        &mut self,
+        flow: &Flow,
+        synack: Segment,
+        stamps: Option<(u32, u32)>,
+    ) -> Result<()> {
+        let (seq, ack_seq) = (CLIENT_ISN + 1, synack.seq.wrapping_add(1));
+        self.send(flow, Segment { ack: true, seq, ack_seq, stamps, ..Segment::default() })
+    }
+
+    /// The client gives the handshake up.
+    pub(crate) fn rst(&mut self, flow: &Flow) -> Result<()> {
+        self.send(flow, Segment { rst: true, seq: CLIENT_ISN + 1, ..Segment::default() })
+    }
+
+    /// All three packets. The last one is not confirmed by anything.
+    pub(crate) fn handshake(&mut self, flow: &Flow) -> Result<()> {
+        let synack = self.open(flow)?;
+        self.ack(flow, synack)
+    }
+
+    /// The first two packets: a request is left in the SYN queue, or a cookie was received.
+    pub(crate) fn open(&mut self, flow: &Flow) -> Result<Segment> {
+        self.syn(flow)?;
+        self.await_synack(flow)
+    }
+
+    /// The next SYN-ACK for a client.
+    pub(crate) fn await_synack(&mut self, flow: &Flow) -> Result<Segment> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(synack) = self.take(|of, segment| of == flow && segment.is_synack()) {
+                return Ok(synack);
+            }
+            match self.tun.receive(deadline)? {
+                Some(packet) => drop(self.hear(&packet)?),
+                None => bail!("no SYN-ACK for {flow:?} within {PATIENCE:?}"),
+            }
+        }
+    }
+
+    /// Everything that the kernel has answered to a client so far and was not taken before.
+    pub(crate) fn answers(&mut self, flow: &Flow) -> Result<Vec<Segment>> {
+        self.settle()?;
+        let mut answers = Vec::new();
+        while let Some(segment) = self.take(|of, _| of == flow) {
+            answers.push(segment);
+        }
+        Ok(answers)
+    }
+
+    /// The clients that were sent a SYN-ACK which was not taken; `settle` first.
+    pub(crate) fn answered(&self) -> impl Iterator<Item = Flow> {
+        self.heard.iter().filter(|(_, segment)| segment.is_synack()).map(|(flow, _)| *flow)
+    }
+
+    /// The clients that were reset.
+    pub(crate) fn reset(&self) -> impl Iterator<Item = Flow> {
+        self.heard.iter().filter(|(_, segment)| segment.rst).map(|(flow, _)| *flow)
+    }
+
+    /// Reads until the kernel has answered an echo request. Packets leave the link in the order
+    /// in which they were sent, so all answers to earlier packets have been read then.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        self.echoes += 1;
+        let from = IpAddr::from(self.link.watchman());
+        self.tun.send(&echo_request(from, self.link.server(Family::V4), self.echoes)?)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.tun.receive(deadline)? {
+                Some(packet) if self.hear(&packet)? == Some(self.echoes) => return Ok(()),
+                Some(_) => {}
+                None => bail!("no echo reply within {PATIENCE:?}"),
+            }
+        }
+    }
+
+    /// Keeps a segment for its flow; returns the number of an echo reply.
+    fn hear(&mut self, packet: &[u8]) -> Result<Option<u16>> {
+        match Heard::parse(packet)? {
+            Heard::Tcp(flow, segment) => {
+                self.heard.push_back((flow, segment));
+                Ok(None)
+            }
+            Heard::Echo(number) => Ok(Some(number)),
+            Heard::Other => Ok(None),
+        }
+    }
+
+    fn take(&mut self, wanted: impl Fn(&Flow, &Segment) -> bool) -> Option<Segment> {
+        let place = self.heard.iter().position(|(flow, segment)| wanted(flow, segment))?;
+        self.heard.remove(place).map(|(_, segment)| segment)
+    }
+}

@@ -1,0 +1,35 @@
+//! How each drop is provoked: what clients and server do until the kernel refuses packets.
+//!
+//! Every function here is told how many packets are to be refused, makes sure that the clients
+//! saw what the reason promises them, and says which packets they were.
+
+mod ack;
+mod cookie;
+mod other;
+mod syn;
+
+use anyhow::Result;
+
+use crate::rig::{Refused, Rig};
+
+pub(crate) use ack::{accept_queue_full_ack, accept_queue_full_ack_rst};
+pub(crate) use cookie::{accept_queue_full_cookie_ack, accept_queue_full_cookie_syn};
+pub(crate) use other::{mapped_source, no_route, not_unicast, paws, tsecr};
+pub(crate) use syn::{accept_queue_full_syn, syn_backlog_reserved, syn_queue_full};
+
+/// What a provocation led to.
+#[derive(Debug, Default)]
+pub(crate) struct Provoked {
+    pub(crate) refused: Vec<Refused>,
+    /// How far counters moved by packets that were not refused.
+    pub(crate) besides: Vec<(&'static str, u64)>,
+}
+
+impl From<Vec<Refused>> for Provoked {
+    fn from(refused: Vec<Refused>) -> Self {
+        Self { refused, besides: Vec::new() }
+    }
+}
+
+/// Makes the kernel refuse the given number of packets.
+pub(crate) type Provoke = fn(&mut Rig, usize) -> Result<Provoked>;

@@ -1,0 +1,228 @@
+//! What `syndrop trace --json` wrote, in the strictest reading: a field that is not listed here,
+//! or a record that is not known, is an error.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::netstat::Counters;
+
+/// One line.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line {
+    Header(Header),
+    Drop(Box<DropEvent>),
+    Lost(Lost),
+    Summary(Summary),
+}
+
+/// The first line.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Header {
+    pub(crate) schema: u32,
+    pub(crate) syndrop: String,
+    pub(crate) kernel: String,
+    pub(crate) host: String,
+    pub(crate) attach: String,
+    pub(crate) time: String,
+    pub(crate) probes: Vec<Probe>,
+    pub(crate) unobservable: Vec<String>,
+    pub(crate) inferred: Vec<String>,
+}
+
+/// A probe of the header.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Probe {
+    pub(crate) name: String,
+    pub(crate) target: String,
+    pub(crate) attached: bool,
+}
+
+/// A dropped packet.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DropEvent {
+    pub(crate) time: String,
+    pub(crate) boot_ns: u64,
+    pub(crate) reason: String,
+    pub(crate) stage: String,
+    pub(crate) evidence: String,
+    pub(crate) outcome: Option<String>,
+    pub(crate) family: String,
+    pub(crate) local: End,
+    pub(crate) peer: End,
+    pub(crate) accept_queue: AcceptQueue,
+    pub(crate) syn_queue: SynQueue,
+    pub(crate) sysctl: Sysctls,
+    pub(crate) listener: Owner,
+    pub(crate) function: String,
+    pub(crate) cpu: u32,
+    pub(crate) attempt: Option<u32>,
+}
+
+/// One end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct End {
+    pub(crate) addr: IpAddr,
+    pub(crate) port: u16,
+}
+
+impl From<SocketAddr> for End {
+    fn from(address: SocketAddr) -> Self {
+        Self { addr: address.ip(), port: address.port() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AcceptQueue {
+    pub(crate) len: u32,
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SynQueue {
+    pub(crate) len: u32,
+    pub(crate) young: u32,
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sysctls {
+    pub(crate) syncookies: u32,
+    pub(crate) max_syn_backlog: u32,
+    pub(crate) somaxconn: u32,
+    pub(crate) abort_on_overflow: u32,
+}
+
+/// The listener; who owns it may be unknown.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Owner {
+    pub(crate) netns: u64,
+    pub(crate) inode: u64,
+    pub(crate) cookie: Option<String>,
+    pub(crate) bound: End,
+    pub(crate) pid: Option<u32>,
+    pub(crate) comm: Option<String>,
+    pub(crate) cgroup: Option<String>,
+    pub(crate) container: Option<String>,
+}
+
+/// Events that could not be reported.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lost {
+    pub(crate) events: u64,
+    pub(crate) since: String,
+}
+
+/// The last line.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Summary {
+    pub(crate) duration_s: f64,
+    pub(crate) drops: BTreeMap<String, u64>,
+    pub(crate) clients: u64,
+    pub(crate) clients_exact: bool,
+    pub(crate) by_listener: Vec<ListenerTotal>,
+    pub(crate) counters: Vec<CounterTotal>,
+    pub(crate) lost_events: u64,
+    pub(crate) sampled_out: u64,
+    pub(crate) missed_probes: u64,
+    pub(crate) uncounted_drops: u64,
+}
+
+/// Drops of one listener.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListenerTotal {
+    pub(crate) local: End,
+    pub(crate) listener: Owner,
+    pub(crate) drops: BTreeMap<String, u64>,
+}
+
+/// A kernel counter of one network namespace, and how much of it syndrop explains.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CounterTotal {
+    pub(crate) netns: u64,
+    pub(crate) name: String,
+    pub(crate) kernel: u64,
+    pub(crate) explained: u64,
+}
+
+/// A whole run.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) header: Header,
+    pub(crate) drops: Vec<DropEvent>,
+    pub(crate) lost: Vec<Lost>,
+    pub(crate) summary: Summary,
+}
+
+impl Report {
+    /// Reads the lines: a header first, a summary last, one of each.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let mut lines = text.lines().enumerate().map(|(number, line)| {
+            serde_json::from_str(line)
+                .with_context(|| format!("failed to read line {}: {line}", number + 1))
+        });
+        let Some(Line::Header(header)) = lines.next().transpose()? else {
+            bail!("the first line is no header: {:?}", text.lines().next());
+        };
+        let (mut drops, mut lost, mut summary) = (Vec::new(), Vec::new(), None);
+        for line in lines {
+            ensure!(summary.is_none(), "there are lines after the summary: {text}");
+            match line? {
+                Line::Header(_) => bail!("there are two headers: {text}"),
+                Line::Drop(event) => drops.push(*event),
+                Line::Lost(line) => {
+                    line.since.parse::<Timestamp>().context("since when events were lost")?;
+                    lost.push(line);
+                }
+                Line::Summary(line) => summary = Some(line),
+            }
+        }
+        let summary = summary.with_context(|| format!("there is no summary: {text}"))?;
+        Ok(Self { header, drops, lost, summary })
+    }
+}
+
+impl Summary {
+    /// Drops of all reasons.
+    pub(crate) fn total(&self) -> u64 {
+        self.drops.values().sum()
+    }
+
+    /// The counters of one namespace that moved, as the kernel counted them.
+    pub(crate) fn kernel(&self, netns: u64) -> Counters {
+        let moved = self.counters.iter().filter(|line| line.netns == netns && line.kernel != 0);
+        moved.map(|line| (line.name.clone(), line.kernel)).collect()
+    }
+
+    /// Fails if anything that a kernel counter counted is left over, in any namespace.
+    pub(crate) fn ensure_explained(&self) -> Result<()> {
+        self.ensure_explained_but(0, &Counters::new())
+    }
+
+    /// Fails unless just so much is left over, in one namespace: what drops moved that could not
+    /// be named.
+    pub(crate) fn ensure_explained_but(&self, netns: u64, unnamed: &Counters) -> Result<()> {
+        for line in &self.counters {
+            let left = unnamed.get(&line.name).filter(|_| line.netns == netns);
+            let left = left.copied().unwrap_or_default();
+            ensure!(line.kernel == line.explained + left, "{left} should be left over: {line:?}");
+        }
+        Ok(())
+    }
+}

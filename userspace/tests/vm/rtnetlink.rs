@@ -1,0 +1,87 @@
+//! The three things that a guest without iproute2 needs from rtnetlink: link up, address added,
+//! and the kernel's verdict on each.
+//!
+//! Requests go to the network namespace of the calling thread.
+
+use std::net::IpAddr;
+
+use anyhow::{Context, Result, bail};
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, bind, recv, send, socket};
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_NEWADDR: u16 = 20;
+const NLMSG_ERROR: u16 = 2;
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_ACK: u16 = 0x4;
+const NLM_F_CREATE: u16 = 0x400;
+const IFF_UP: u32 = 1;
+/// Use the address at once: nobody else is on the link who could have it.
+const IFA_F_NODAD: u8 = 2;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const AF_UNSPEC: u8 = 0;
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const HEADER: usize = 16;
+
+/// The loopback interface has this index in every network namespace.
+pub(crate) const LOOPBACK: u32 = 1;
+
+/// Sets an interface up.
+pub(crate) fn set_up(index: u32) -> Result<()> {
+    // struct ifinfomsg: family, padding, type, index, flags, mask of the flags to change.
+    let mut body = vec![AF_UNSPEC, 0, 0, 0];
+    for word in [index, IFF_UP, IFF_UP] {
+        body.extend(word.to_ne_bytes());
+    }
+    request(RTM_NEWLINK, 0, &body).with_context(|| format!("failed to set interface {index} up"))
+}
+
+/// Gives an interface an address; the kernel adds the route to the address's network.
+pub(crate) fn add_address(index: u32, address: IpAddr, prefix: u8) -> Result<()> {
+    let (family, octets) = match address {
+        IpAddr::V4(address) => (AF_INET, address.octets().to_vec()),
+        IpAddr::V6(address) => (AF_INET6, address.octets().to_vec()),
+    };
+    // struct ifaddrmsg: family, prefix, flags, scope, index.
+    let mut body = vec![family, prefix, IFA_F_NODAD, 0];
+    body.extend(index.to_ne_bytes());
+    for kind in [IFA_LOCAL, IFA_ADDRESS] {
+        // struct rtattr: length with this header, type. Both lengths here are multiples of 4.
+        body.extend((4 + u16::try_from(octets.len())?).to_ne_bytes());
+        body.extend(kind.to_ne_bytes());
+        body.extend(&octets);
+    }
+    request(RTM_NEWADDR, NLM_F_CREATE, &body)
+        .with_context(|| format!("failed to add {address}/{prefix} to interface {index}"))
+}
+
+fn request(kind: u16, flags: u16, body: &[u8]) -> Result<()> {
+    // Protocol 0 is NETLINK_ROUTE.
+    let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
+    bind(&netlink, &SocketAddrNetlink::new(0, 0))?;
+
+    let mut message = Vec::with_capacity(HEADER + body.len());
+    message.extend(u32::try_from(HEADER + body.len())?.to_ne_bytes());
+    message.extend(kind.to_ne_bytes());
+    message.extend((NLM_F_REQUEST | NLM_F_ACK | flags).to_ne_bytes());
+    message.extend([0; 8]);
+    message.extend(body);
+    send(&netlink, &message, SendFlags::empty())?;
+
+    let mut answer = [0; 512];
+    let (length, _) = recv(&netlink, &mut answer[..], RecvFlags::empty())?;
+    match verdict(&answer[..length]) {
+        Some(0) => Ok(()),
+        Some(code) => Err(std::io::Error::from_raw_os_error(-code).into()),
+        None => bail!("failed to read the kernel's answer of {length} bytes"),
+    }
+}
+
+/// The errno of an acknowledgement, negative as the kernel sends it, 0 for success.
+fn verdict(answer: &[u8]) -> Option<i32> {
+    let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
+    let code = i32::from_ne_bytes(answer.get(HEADER..HEADER + 4)?.try_into().ok()?);
+    (kind == NLMSG_ERROR).then_some(code)
+}

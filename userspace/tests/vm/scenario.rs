@@ -1,0 +1,49 @@
+//! A scenario: how a drop is provoked and everything that must be true of it, as one row of data.
+//!
+//! `setting.rs` makes what it is played on, `verdict.rs` compares what came out.
+
+use crate::case::Need;
+use crate::flow::Family;
+use crate::provoke::Provoke;
+
+/// A TCP setting of the network namespace, without its prefix.
+pub(crate) type Sysctl = (&'static str, u32);
+
+/// To which address the listener is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The server's own; where IPv4 clients meet an IPv6 socket, still any.
+    Server,
+    /// Any.
+    Any,
+}
+
+/// One row of `scenarios.rs`.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) families: &'static [Family],
+    /// Under `net.ipv4`.
+    pub(crate) sysctls: &'static [Sysctl],
+    pub(crate) backlog: i32,
+    pub(crate) bound: Bound,
+    pub(crate) provoke: Provoke,
+    /// How many packets are refused.
+    pub(crate) count: usize,
+    pub(crate) reason: &'static str,
+    pub(crate) stage: &'static str,
+    pub(crate) outcome: Option<&'static str>,
+    pub(crate) function: fn(Family) -> &'static str,
+    /// Connections in the accept queue whenever a packet is refused; the limit is the backlog.
+    pub(crate) accept_queue: u32,
+    /// Counters that each refused packet moves by one. No other may move.
+    pub(crate) moves: &'static [&'static str],
+    pub(crate) need: Option<Need>,
+}
+
+impl Scenario {
+    /// The name of its case for one family.
+    pub(crate) fn case_name(&self, family: Family) -> String {
+        format!("{}::{family}", self.name)
+    }
+}

@@ -1,0 +1,202 @@
+//! Every drop that is provoked, one row each.
+
+use anyhow::Result;
+
+use crate::case::Case;
+use crate::flow::Family;
+use crate::netns::Home;
+use crate::netstat::Netstat;
+use crate::provoke;
+use crate::scenario::{Bound, Scenario};
+use crate::setting::Setting;
+use crate::trace::{Trace, Vantage};
+use crate::verdict;
+
+const COOKIES_OFF: (&str, u32) = ("tcp_syncookies", 0);
+const COOKIES_ALWAYS: (&str, u32) = ("tcp_syncookies", 2);
+
+/// What most rows have in common.
+const USUAL: Scenario = Scenario {
+    name: "",
+    families: Family::ALL,
+    sysctls: &[],
+    backlog: 8,
+    bound: Bound::Server,
+    provoke: provoke::accept_queue_full_syn,
+    count: 7,
+    reason: "unattributed",
+    stage: "syn",
+    outcome: None,
+    function: |_| "tcp_conn_request",
+    accept_queue: 0,
+    moves: &["ListenDrops"],
+    need: None,
+};
+
+/// SYNs against a full accept queue; also what other cases use when any drop will do.
+pub(crate) const ACCEPT_QUEUE_FULL_SYN: Scenario = Scenario {
+    name: "accept-queue-full-syn",
+    reason: "accept-queue-full-syn",
+    outcome: Some("silent"),
+    accept_queue: 9,
+    moves: &["ListenDrops", "ListenOverflows"],
+    ..USUAL
+};
+
+/// SYNs against a full SYN queue.
+pub(crate) const SYN_QUEUE_FULL: Scenario = Scenario {
+    name: "syn-queue-full",
+    sysctls: &[COOKIES_OFF, ("tcp_max_syn_backlog", 512)],
+    provoke: provoke::syn_queue_full,
+    reason: "syn-queue-full",
+    outcome: Some("silent"),
+    moves: &["ListenDrops", "TCPReqQFullDrop"],
+    ..USUAL
+};
+
+/// SYNs that would take the reserved quarter.
+pub(crate) const SYN_BACKLOG_RESERVED: Scenario = Scenario {
+    name: "syn-backlog-reserved",
+    sysctls: &[COOKIES_OFF, ("tcp_max_syn_backlog", 8)],
+    backlog: 128,
+    provoke: provoke::syn_backlog_reserved,
+    reason: "syn-backlog-reserved",
+    outcome: Some("silent"),
+    ..USUAL
+};
+
+/// Last ACKs against a full accept queue.
+pub(crate) const ACCEPT_QUEUE_FULL_ACK: Scenario = Scenario {
+    name: "accept-queue-full-ack",
+    provoke: provoke::accept_queue_full_ack,
+    reason: "accept-queue-full-ack",
+    stage: "ack",
+    outcome: Some("silent"),
+    function: syn_recv_sock,
+    accept_queue: 9,
+    moves: &["ListenDrops", "ListenOverflows"],
+    ..USUAL
+};
+
+/// The same where each is answered by a reset.
+pub(crate) const ACCEPT_QUEUE_FULL_ACK_RST: Scenario = Scenario {
+    name: "accept-queue-full-ack-rst",
+    sysctls: &[("tcp_abort_on_overflow", 1)],
+    provoke: provoke::accept_queue_full_ack_rst,
+    count: 5,
+    reason: "accept-queue-full-ack-rst",
+    outcome: Some("reset"),
+    moves: &["EmbryonicRsts", "ListenDrops", "ListenOverflows"],
+    ..ACCEPT_QUEUE_FULL_ACK
+};
+
+/// SYNs that cannot be answered; it can be played any number of times.
+pub(crate) const NO_ROUTE: Scenario =
+    Scenario { name: "unattributed-syn-no-route", provoke: provoke::no_route, ..USUAL };
+
+/// All rows.
+const SCENARIOS: &[Scenario] = &[
+    ACCEPT_QUEUE_FULL_SYN,
+    SYN_QUEUE_FULL,
+    SYN_BACKLOG_RESERVED,
+    ACCEPT_QUEUE_FULL_ACK,
+    ACCEPT_QUEUE_FULL_ACK_RST,
+    Scenario {
+        name: "accept-queue-full-syn-though-a-cookie-was-wanted",
+        sysctls: &[COOKIES_ALWAYS],
+        provoke: provoke::accept_queue_full_cookie_syn,
+        moves: &["ListenDrops", "ListenOverflows", "TCPReqQFullDoCookies"],
+        ..ACCEPT_QUEUE_FULL_SYN
+    },
+    Scenario {
+        name: "accept-queue-of-one-more-than-nothing",
+        backlog: 0,
+        accept_queue: 1,
+        ..ACCEPT_QUEUE_FULL_SYN
+    },
+    Scenario {
+        name: "unattributed-cookie-ack",
+        sysctls: &[COOKIES_ALWAYS],
+        provoke: provoke::accept_queue_full_cookie_ack,
+        stage: "cookie-ack",
+        function: syn_recv_sock,
+        accept_queue: 9,
+        moves: &["ListenDrops", "ListenOverflows", "SyncookiesRecv"],
+        ..USUAL
+    },
+    NO_ROUTE,
+    Scenario {
+        name: "unattributed-syn-not-unicast",
+        bound: Bound::Any,
+        provoke: provoke::not_unicast,
+        function: conn_request,
+        ..USUAL
+    },
+    Scenario {
+        name: "unattributed-syn-mapped-source",
+        families: &[Family::V6],
+        provoke: provoke::mapped_source,
+        function: conn_request,
+        moves: &[],
+        ..USUAL
+    },
+    Scenario {
+        name: "unattributed-ack-paws",
+        provoke: provoke::paws,
+        stage: "ack",
+        function: |_| "tcp_check_req",
+        moves: &["PAWSEstab"],
+        ..USUAL
+    },
+    Scenario {
+        name: "unattributed-ack-tsecr",
+        provoke: provoke::tsecr,
+        stage: "ack",
+        function: |_| "tcp_check_req",
+        moves: &["TSEcrRejected"],
+        need: Some(counts_tsecr),
+        ..USUAL
+    },
+];
+
+/// Each row for each of its families.
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for row in SCENARIOS {
+        for &family in row.families {
+            let case = Case::new(row.case_name(family), move || play(row, family));
+            cases.push(case.needing(row.need));
+        }
+    }
+    cases
+}
+
+/// As on a host where the server runs in a container.
+fn play(row: &Scenario, family: Family) -> Result<()> {
+    let home = Home::here()?;
+    let mut setting = Setting::make(row, family)?;
+    let trace = Trace::start(Vantage::Host(&home), &[])?;
+    let played = setting.play(row)?;
+    verdict::judge(row, &setting, &played, &trace.stop()?)
+}
+
+/// A v4-mapped client is refused by the IPv4 function, inside the IPv6 one.
+fn syn_recv_sock(family: Family) -> &'static str {
+    match family {
+        Family::V4 | Family::Mapped => "tcp_v4_syn_recv_sock",
+        Family::V6 => "tcp_v6_syn_recv_sock",
+    }
+}
+
+fn conn_request(family: Family) -> &'static str {
+    match family {
+        Family::V4 | Family::Mapped => "tcp_v4_conn_request",
+        Family::V6 => "tcp_v6_conn_request",
+    }
+}
+
+/// Kernels that check the echoed time also count what they refuse for it.
+fn counts_tsecr() -> Result<Option<String>> {
+    let missing = "this kernel does not check echoed timestamps: it has no counter TSEcrRejected";
+    Ok((!Netstat::read()?.has("TSEcrRejected")).then(|| missing.to_owned()))
+}

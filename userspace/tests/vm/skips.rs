@@ -1,0 +1,33 @@
+//! Which cases may be skipped, and where. A case that is skipped on any other kernel fails: what
+//! the kernel should have is missing, or the case looks for it in the wrong way.
+
+use anyhow::{Context, Result, bail};
+use rustix::system::uname;
+
+/// A case, by how its name begins, and the last kernel series that is without what it needs.
+const LEGITIMATE: &[(&str, Series)] = &[
+    // Echoed timestamps of a handshake's last ACK are checked since then.
+    ("unattributed-ack-tsecr", Series(6, 14)),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Series(u32, u32);
+
+impl Series {
+    fn parse(release: &str) -> Option<Self> {
+        let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+        Some(Self(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+}
+
+/// Fails unless this case may be skipped on the running kernel.
+pub(crate) fn audit(case: &str, reason: &str) -> Result<()> {
+    let release = uname().release().to_string_lossy().into_owned();
+    let series = Series::parse(&release)
+        .with_context(|| format!("failed to read the kernel release {release:?}"))?;
+    let legitimate = |&(name, last): &(&str, Series)| case.starts_with(name) && series <= last;
+    if LEGITIMATE.iter().any(legitimate) {
+        return Ok(());
+    }
+    bail!("{release} should run this case, but it would be skipped: {reason}")
+}

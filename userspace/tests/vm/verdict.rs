@@ -1,0 +1,166 @@
+//! Compares a trace with what was provoked: every event field by field, the totals, and the
+//! kernel's own counters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::system::uname;
+
+use crate::netstat::Counters;
+use crate::report::{AcceptQueue, DropEvent, End, Owner, Report, SynQueue};
+use crate::rig::Refused;
+use crate::scenario::Scenario;
+use crate::setting::{Played, Setting};
+
+/// The counters that syndrop reconciles.
+pub(crate) const RECONCILED: &[&str] = &["ListenDrops", "ListenOverflows", "TCPReqQFullDrop"];
+
+/// Fails unless the report says exactly what was played.
+pub(crate) fn judge(
+    row: &Scenario,
+    setting: &Setting,
+    played: &Played,
+    report: &Report,
+) -> Result<()> {
+    counters(row, played).context("the scenario itself went wrong")?;
+    header(report).context("the header is wrong")?;
+    let refused = &played.provoked.refused;
+    ensure!(
+        report.drops.len() == refused.len(),
+        "{} events for {} refused packets: {:?}",
+        report.drops.len(),
+        refused.len(),
+        report.drops
+    );
+    for (number, (event, refused)) in report.drops.iter().zip(refused).enumerate() {
+        one(row, setting, played, refused, event)
+            .with_context(|| format!("event {number} is wrong"))?;
+    }
+    summary(row, setting, played, report)
+        .with_context(|| format!("the summary is wrong: {:?}", report.summary))
+}
+
+/// The kernel counted what the row says, so what was provoked is what the row is about.
+pub(crate) fn counters(row: &Scenario, played: &Played) -> Result<()> {
+    let mut expected = Counters::new();
+    let refused = u64::try_from(played.provoked.refused.len())?;
+    ensure!(refused == u64::try_from(row.count)?, "{refused} packets refused, not {}", row.count);
+    let each = row.moves.iter().map(|name| (*name, refused));
+    for (name, by) in each.chain(played.provoked.besides.iter().copied()) {
+        *expected.entry(name.to_owned()).or_default() += by;
+    }
+    ensure!(played.moved == expected, "counters moved {:?}, not {expected:?}", played.moved);
+    Ok(())
+}
+
+/// The header names this machine, and every reason can be told.
+pub(crate) fn header(report: &Report) -> Result<()> {
+    let header = &report.header;
+    let system = uname();
+    ensure!(header.schema == 1, "schema {}", header.schema);
+    ensure!(header.kernel == system.release().to_string_lossy(), "kernel {}", header.kernel);
+    ensure!(header.host == system.nodename().to_string_lossy(), "host {}", header.host);
+    ensure!(header.syndrop == env!("CARGO_PKG_VERSION"), "version {}", header.syndrop);
+    ensure!(["fentry", "kprobe"].contains(&header.attach.as_str()), "attach {}", header.attach);
+    header.time.parse::<jiff::Timestamp>().context("time")?;
+    ensure!(header.unobservable.is_empty(), "unobservable {:?}", header.unobservable);
+    ensure!(header.inferred.is_empty(), "inferred {:?}", header.inferred);
+    let attached = header.probes.iter().filter(|probe| probe.attached);
+    let targets: BTreeSet<_> = attached.map(|probe| probe.target.as_str()).collect();
+    for target in ["tcp_conn_request", "tcp_check_req", "tcp_v4_syn_recv_sock"] {
+        ensure!(targets.contains(target), "no probe on {target}: {:?}", header.probes);
+    }
+    ensure!(header.probes.iter().all(|probe| !probe.name.is_empty()), "a probe has no name");
+    Ok(())
+}
+
+fn one(
+    row: &Scenario,
+    setting: &Setting,
+    played: &Played,
+    refused: &Refused,
+    event: &DropEvent,
+) -> Result<()> {
+    let listener = &setting.rig.listener;
+    let limit = listener.backlog();
+    let expected = DropEvent {
+        reason: row.reason.to_owned(),
+        stage: row.stage.to_owned(),
+        evidence: "observed".to_owned(),
+        outcome: row.outcome.map(str::to_owned),
+        family: setting.rig.family.shown().to_owned(),
+        local: refused.flow.server.into(),
+        peer: refused.flow.client.into(),
+        accept_queue: AcceptQueue { len: row.accept_queue, limit },
+        // How many are young depends on time.
+        syn_queue: SynQueue { len: refused.syn_queue, limit, ..event.syn_queue },
+        sysctl: setting.sysctls,
+        listener: Owner {
+            netns: setting.netns,
+            inode: listener.inode(),
+            cookie: Some(listener.cookie().to_string()),
+            bound: listener.bound().into(),
+            // Who owns it may be unknown.
+            ..event.listener.clone()
+        },
+        function: (row.function)(setting.rig.family).to_owned(),
+        cpu: played.cpu,
+        // When it happened is compared below, and how often is another story.
+        time: event.time.clone(),
+        boot_ns: event.boot_ns,
+        attempt: event.attempt,
+    };
+    let differences = differences(&expected, event)?;
+    ensure!(differences.is_empty(), "{}", differences.join("; "));
+    ensure!(event.syn_queue.young <= event.syn_queue.len, "young {:?}", event.syn_queue);
+    let own = std::process::id();
+    ensure!(event.listener.pid.is_none_or(|pid| pid == own), "pid {:?}", event.listener.pid);
+    let (began, ended) = played.boot_ns;
+    ensure!((began..=ended).contains(&event.boot_ns), "boot_ns not in {began}..={ended}");
+    event.time.parse::<jiff::Timestamp>().context("time")?;
+    Ok(())
+}
+
+/// The fields in which two events differ.
+fn differences(expected: &DropEvent, event: &DropEvent) -> Result<Vec<String>> {
+    let (expected, event) = (serde_json::to_value(expected)?, serde_json::to_value(event)?);
+    let fields = expected.as_object().into_iter().flatten();
+    let differ = fields.filter(|(name, value)| event[name.as_str()] != **value);
+    Ok(differ.map(|(name, value)| format!("{name} is {}, not {value}", event[name])).collect())
+}
+
+fn summary(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -> Result<()> {
+    let summary = &report.summary;
+    let refused = &played.provoked.refused;
+    let total = BTreeMap::from([(row.reason.to_owned(), u64::try_from(refused.len())?)]);
+    ensure!(summary.drops == total, "drops are not {total:?}");
+    let clients: BTreeSet<_> = refused.iter().map(|refused| refused.flow.client.ip()).collect();
+    ensure!(summary.clients == u64::try_from(clients.len())?, "clients are not {}", clients.len());
+    let [listener] = summary.by_listener.as_slice() else {
+        bail!("not one listener");
+    };
+    ensure!(listener.drops == total, "the listener's drops are not {total:?}");
+    ensure!(listener.listener.inode == setting.rig.listener.inode(), "another listener");
+    ensure!(listener.local == End::from(setting.rig.listener.bound()), "another listener");
+    complete(report)?;
+    let reconciled = RECONCILED.iter().filter_map(|name| played.moved.get_key_value(*name));
+    let reconciled: Counters = reconciled.map(|(name, by)| (name.clone(), *by)).collect();
+    let kernel = summary.kernel(setting.netns);
+    ensure!(kernel == reconciled, "the kernel's counters are not {reconciled:?}");
+    if row.reason == "unattributed" {
+        summary.ensure_explained_but(setting.netns, &reconciled)
+    } else {
+        summary.ensure_explained()
+    }
+}
+
+/// Nothing was lost or missed on the way, and nothing was left out.
+pub(crate) fn complete(report: &Report) -> Result<()> {
+    let summary = &report.summary;
+    ensure!(report.lost.is_empty(), "lost {:?}", report.lost);
+    let lost = (summary.lost_events, summary.sampled_out, summary.missed_probes);
+    ensure!(lost == (0, 0, 0), "lost, sampled out, missed: {lost:?}");
+    ensure!(summary.uncounted_drops == 0, "{} drops not counted", summary.uncounted_drops);
+    ensure!(summary.clients_exact, "not every client was seen");
+    Ok(())
+}

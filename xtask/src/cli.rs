@@ -1,0 +1,168 @@
+//! What can be typed after `cargo xtask`; no I/O here.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+use crate::kernels::{self, DEFAULT_MATRIX, KERNELS, Kernel, Series};
+
+/// What cargo alone cannot do for syndrop: the BPF object, guests, the demo.
+///
+/// Everything that is missing (QEMU, kernels, programs for the guests, bpf-linker, the sources of
+/// the standard library) is fetched into a cache outside of the tree. Nothing needs root, KVM or
+/// BPF on this machine.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Build the BPF object from source and commit it to the tree, userspace/bpf/
+    ///
+    /// bpf-linker and the sources of the standard library are fetched if they are missing. About a
+    /// minute the first time.
+    Bpf {
+        /// Commit nothing; fail unless the object in the tree is byte for byte what the sources give
+        #[arg(long)]
+        check: bool,
+    },
+    Demo(Demo),
+    Test(Test),
+    Vm(Vm),
+}
+
+/// Watch a real kernel refuse real connections of a real server.
+///
+/// Builds syndrop, fetches a recent stock kernel, nginx and wrk, and boots them in a guest: nginx's
+/// workers are stopped for some seconds under load, its queues overflow, and syndrop names every
+/// refused packet. Some twenty seconds, once everything is built and fetched.
+#[derive(Args)]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    pub(crate) kernel: KernelChoice,
+}
+
+/// Run the tests: host tests, lints, the BPF object's freshness, the kernel tests in guests.
+///
+/// Without options all of it on the kernels that are tested by default, some ten minutes on two
+/// cores once everything is fetched. The last line counts what passed, failed and was skipped.
+#[derive(Args)]
+pub(crate) struct Test {
+    /// Only what needs no guest: formatting, lints, unit tests, licences, the BPF object
+    #[arg(long)]
+    host: bool,
+    /// Only the kernel tests, on these series or on the default ones
+    #[arg(long, value_name = "SERIES", num_args = 0..)]
+    vm: Option<Vec<String>>,
+    /// The kernel tests on every series that there is
+    #[arg(long, conflicts_with = "vm")]
+    all: bool,
+    #[command(flatten)]
+    pub(crate) own: OwnKernel,
+    /// For the kernel tests' harness: a filter, --exact, --list …
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Test {
+    /// Whether the part without guests is wanted.
+    pub(crate) fn wants_host(&self) -> bool {
+        self.host || self.vm.is_none()
+    }
+
+    /// Whether the kernel tests are wanted.
+    pub(crate) fn wants_matrix(&self) -> bool {
+        !self.host || self.vm.is_some() || self.all
+    }
+
+    /// The kernels to test on.
+    pub(crate) fn series(&self) -> Vec<&str> {
+        match &self.vm {
+            _ if self.all => KERNELS.iter().map(|row| row.name).collect(),
+            Some(series) if !series.is_empty() => series.iter().map(String::as_str).collect(),
+            _ => DEFAULT_MATRIX.to_vec(),
+        }
+    }
+
+    /// Whether all cases run on all kernels that must be tested on.
+    pub(crate) fn is_whole_matrix(&self) -> bool {
+        let series = self.series();
+        let covered = DEFAULT_MATRIX.iter().all(|name| series.contains(name));
+        covered && self.arguments.is_empty() && !self.own.is_given()
+    }
+}
+
+/// Boot a guest with syndrop in it, to try things by hand or to run COMMAND.
+///
+/// Without COMMAND, a shell on this terminal. With it, the guest runs that alone, its two outputs
+/// are ours, and so is its exit status; Ctrl-C interrupts it, a second Ctrl-C ends the guest. A
+/// boot takes some five seconds.
+#[derive(Args)]
+pub(crate) struct Vm {
+    #[command(flatten)]
+    pub(crate) kernel: KernelChoice,
+    /// Memory of the guest in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub(crate) memory: u32,
+    /// End the guest after so many seconds: no verdict then
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) limit: Option<u64>,
+    /// Write the files that COMMAND leaves in the guest's /out to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// What to run in the guest, as root
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+/// Which kernel a guest boots.
+#[derive(Args)]
+#[command(after_long_help = kernel_table())]
+pub(crate) struct KernelChoice {
+    /// Kernel series from Debian's packages, listed by --help; -rt for that flavour
+    #[arg(long, value_name = "SERIES", default_value = kernels::DEFAULT)]
+    #[arg(conflicts_with = "kernel_image")]
+    kernel: String,
+    #[command(flatten)]
+    own: OwnKernel,
+}
+
+fn kernel_table() -> String {
+    let row = |row: &Series| format!("\n  {:<6} {}", row.name, row.note);
+    format!("Kernel series:{}", KERNELS.iter().map(row).collect::<String>())
+}
+
+impl KernelChoice {
+    /// The kernel, fetched if need be.
+    pub(crate) fn provide(&self) -> Result<Kernel> {
+        if self.own.is_given() { self.own.provide() } else { kernels::fetch(&self.kernel) }
+    }
+}
+
+/// A kernel that is on this machine already.
+#[derive(Args)]
+pub(crate) struct OwnKernel {
+    /// A kernel image of yours instead; the way on systems without apt
+    #[arg(long, value_name = "PATH")]
+    kernel_image: Option<PathBuf>,
+    /// Modules of that image: its lib/modules/RELEASE
+    #[arg(long, value_name = "DIR", requires = "kernel_image")]
+    modules: Option<PathBuf>,
+}
+
+impl OwnKernel {
+    /// Whether there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        self.kernel_image.is_some()
+    }
+
+    /// The kernel that was given.
+    pub(crate) fn provide(&self) -> Result<Kernel> {
+        let image = self.kernel_image.as_deref().context("no kernel image was given")?;
+        kernels::from_paths(image, self.modules.as_deref())
+    }
+}

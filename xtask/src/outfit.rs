@@ -1,0 +1,145 @@
+//! What every guest carries: PID 1, the modules, a shell, busybox, and whatever a command adds.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use boundary::plan::{self, Plan};
+use tempfile::NamedTempFile;
+
+use crate::artifact;
+use crate::initramfs::Initramfs;
+use crate::kernels::Kernel;
+use crate::modules::{Modules, Need};
+use crate::programs::{self, GuestFile};
+use crate::toolchain;
+
+/// Where every guest's shell and tools come from.
+pub(crate) const PACKAGES: &[&str] = &["bash", "busybox-static"];
+
+/// The port to the host first, then what tests and demonstrations build networks of.
+const MODULES: &[(&str, Need)] = &[
+    ("virtio_pci", Need::Always),
+    ("virtio_console", Need::Always),
+    ("tun", Need::IfThere),
+    ("veth", Need::IfThere),
+    ("dummy", Need::IfThere),
+    ("inet_diag", Need::IfThere),
+    ("tcp_diag", Need::IfThere),
+    ("sch_netem", Need::IfThere),
+];
+
+/// Enough of `/etc` for servers that drop their rights.
+const ETC: &[(&str, &str)] = &[
+    (
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/bin/sh\n\
+         www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n\
+         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    ),
+    ("/etc/group", "root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n"),
+    ("/etc/hosts", "127.0.0.1 localhost guest\n::1 localhost guest\n"),
+    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+];
+
+/// A guest's root file system and plan, in the making.
+pub(crate) struct Outfit {
+    archive: Initramfs,
+    plan: Plan,
+}
+
+impl Outfit {
+    /// The common ground of all guests of this kernel.
+    pub(crate) fn new(kernel: &Kernel) -> Result<Self> {
+        let mut archive = Initramfs::new();
+        archive.host_file("/init", &artifact::guest()?, 0o755);
+        // Also by name: its subcommands are programs for the guest.
+        archive.symlink("/usr/bin/guest", "/init");
+        for directory in ["/proc", "/sys", "/run", "/usr/local/bin", "/var/tmp"] {
+            archive.directory(directory, 0o755);
+        }
+        archive.directory("/root", 0o700);
+        archive.directory(plan::OUT_DIR, 0o755);
+        for (path, content) in ETC {
+            archive.bytes(path, *content, 0o644);
+        }
+        let mut outfit = Self { archive, plan: Plan::default() };
+        outfit.add_modules(kernel)?;
+        // Busybox's own shell would prefer its applets to the real `ip` and `ss`.
+        outfit.programs(PACKAGES, &["/usr/bin/bash", "/usr/bin/busybox"])?;
+        outfit.archive.symlink("/usr/bin/sh", "bash");
+        Ok(outfit)
+    }
+
+    /// A program of this machine, found in the guest as `/usr/bin/NAME`, with its libraries.
+    pub(crate) fn own_program(&mut self, host: &Path, name: &str) -> Result<()> {
+        self.archive.host_file(&format!("/usr/bin/{name}"), host, 0o755);
+        // The program itself comes first, at the path that it has here.
+        let libraries = programs::closure(host)?.into_iter().skip(1);
+        self.add(libraries.collect());
+        Ok(())
+    }
+
+    /// Programs of Debian's packages at their own paths, with their libraries; where packages
+    /// cannot be had, this machine's own programs of the same names.
+    pub(crate) fn programs(&mut self, packages: &[&str], programs: &[&str]) -> Result<()> {
+        match programs::tree(packages) {
+            Ok(tree) => {
+                for program in programs {
+                    self.add(tree.closure(Path::new(program.trim_start_matches('/')))?);
+                }
+            }
+            Err(error) => {
+                for program in programs {
+                    let name = program.rsplit('/').next().unwrap_or(program);
+                    let Some(host) = toolchain::on_path(name) else {
+                        let advice =
+                            format!("no {name} for the guest: install it, or let it be fetched");
+                        return Err(error.context(advice));
+                    };
+                    self.own_program(&host, name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a variable in the command's environment.
+    pub(crate) fn variable(&mut self, name: &str, value: &str) {
+        self.plan.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Gives the command a terminal of so many rows and columns.
+    pub(crate) fn terminal(&mut self, rows: u16, columns: u16) {
+        self.plan.terminal = Some((rows, columns));
+    }
+
+    /// Closes the archive around `argv` and writes it to a temporary file.
+    pub(crate) fn seal(mut self, argv: &[&str]) -> Result<NamedTempFile> {
+        self.plan.argv = argv.iter().map(|&word| word.to_owned()).collect();
+        let plan = serde_json::to_vec(&self.plan).context("failed to write the guest's plan")?;
+        self.archive.bytes(plan::PATH, plan, 0o644);
+        let file = NamedTempFile::with_prefix("syndrop-guest-")
+            .context("failed to create a temporary file")?;
+        self.archive.write(file.path())?;
+        Ok(file)
+    }
+
+    fn add_modules(&mut self, kernel: &Kernel) -> Result<()> {
+        // Without any, all that is needed must be built in; the guest says so if it is not.
+        let Some(directory) = &kernel.modules else {
+            return Ok(());
+        };
+        for module in Modules::read(directory)?.in_load_order(MODULES)? {
+            let path = format!("/lib/modules/{}.ko", module.name);
+            self.archive.bytes(&path, module.image, 0o644);
+            self.plan.modules.push(path);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, files: Vec<GuestFile>) {
+        for (guest, host) in files {
+            self.archive.host_file(&guest.to_string_lossy(), &host, 0o755);
+        }
+    }
+}
