@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
-/// Lines that go into an error.
+/// Lines that go into an error where the kernel did not break down.
 const TAIL: usize = 40;
+/// Lines from shortly before a fatal one on: the registers and the whole trace.
+const REPORT: usize = 120;
 
 /// What a kernel says when nothing after it can be trusted.
 const FATAL: &[&str] = &[
@@ -20,7 +22,7 @@ const FATAL: &[&str] = &[
     "Out of memory and no killable processes",
 ];
 
-/// The last lines of a console, and the first fatal one.
+/// The last lines of a console, or those around the first fatal one.
 #[derive(Debug, Default)]
 pub(crate) struct Console {
     tail: VecDeque<String>,
@@ -34,7 +36,11 @@ impl Console {
         if self.fatal.is_none() && FATAL.iter().any(|text| line.contains(text)) {
             self.fatal = Some(without_time(line).to_owned());
         }
-        if self.tail.len() == TAIL {
+        // What follows the first fatal line tells more than what a dying kernel says last.
+        if self.fatal.is_some() && self.tail.len() == REPORT {
+            return;
+        }
+        if self.fatal.is_none() && self.tail.len() == TAIL {
             self.tail.pop_front();
         }
         self.tail.push_back(line.to_owned());
@@ -45,7 +51,7 @@ impl Console {
         self.fatal.as_deref()
     }
 
-    /// The last lines, indented, for an error.
+    /// The last lines, or those around the first fatal one, indented, for an error.
     pub(crate) fn tail(&self) -> String {
         if self.tail.is_empty() {
             return "the kernel said nothing on its console".to_owned();
@@ -119,5 +125,17 @@ mod tests {
         assert!(!tail.contains("line 0."), "{tail}");
         assert!(tail.ends_with(&format!("line {TAIL}.")), "{tail}");
         assert!(Console::default().tail().contains("nothing"));
+    }
+
+    #[test]
+    fn nothing_pushes_a_fatal_line_out() {
+        let mut console = Console::default();
+        console.push("[    4.2] BUG: kernel NULL pointer dereference, address: 0000000000000000");
+        for number in 0..2 * REPORT {
+            console.push(&format!("line {number}."));
+        }
+        let tail = console.tail();
+        assert!(tail.contains("BUG: kernel NULL") && tail.contains("line 0."), "{tail}");
+        assert!(tail.lines().count() <= REPORT + 1, "{tail}");
     }
 }

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::artifact;
 use crate::cli::Demo;
 use crate::machine::{Machine, OnInterrupt, Progress};
 use crate::outfit::{self, Outfit};
+use crate::programs::{self, Release};
 use crate::qemu::Qemu;
-use crate::{artifact, programs};
 
 /// Twice what it takes on two busy cores.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -39,7 +40,7 @@ pub(crate) fn run(options: &Demo) -> Result<i32> {
         let kernel = options.kernel.provide();
         let qemu = Qemu::provide();
         // Only to have them by the time they are packed; that says what is wrong if something is.
-        let _ = programs::tree(PACKAGES).and_then(|_| programs::tree(outfit::PACKAGES));
+        let _ = [PACKAGES, outfit::PACKAGES].map(|names| programs::tree(names, Release::Own));
         let syndrop = syndrop.join().map_err(|_| anyhow!("the build panicked"));
         anyhow::Ok((kernel?, qemu?, syndrop??))
     })?;

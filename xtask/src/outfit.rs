@@ -10,7 +10,7 @@ use crate::artifact;
 use crate::initramfs::Initramfs;
 use crate::kernels::Kernel;
 use crate::modules::{Modules, Need};
-use crate::programs::{self, GuestFile};
+use crate::programs::{self, GuestFile, Release};
 use crate::toolchain;
 
 /// Where every guest's shell and tools come from.
@@ -82,7 +82,7 @@ impl Outfit {
     /// Programs of Debian's packages at their own paths, with their libraries; where packages
     /// cannot be had, this machine's own programs of the same names.
     pub(crate) fn programs(&mut self, packages: &[&str], programs: &[&str]) -> Result<()> {
-        match programs::tree(packages) {
+        match programs::tree(packages, Release::Own) {
             Ok(tree) => {
                 for program in programs {
                     self.add(tree.closure(Path::new(program.trim_start_matches('/')))?);

@@ -29,16 +29,33 @@ pub(crate) struct Tree {
     pub(crate) root: PathBuf,
 }
 
-/// These packages, with all they depend on, from the release that this machine runs.
-pub(crate) fn tree(packages: &[&str]) -> Result<Tree> {
+/// Where packages are taken from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Release {
+    /// The release that this machine runs.
+    Own,
+    /// The first of these suites that has them.
+    FirstOf(&'static [&'static str]),
+}
+
+/// These packages, with all they depend on.
+pub(crate) fn tree(packages: &[&str], release: Release) -> Result<Tree> {
     let mut sorted = packages.to_vec();
     sorted.sort_unstable();
-    let name = format!("trees/{}", sorted.join("+"));
+    let mut name = format!("trees/{}", sorted.join("+"));
+    if let Release::FirstOf(suites) = release {
+        name.push_str(&format!("@{}", suites.join("+")));
+    }
     let fill = |dir: &Path| {
         let root = dir.join("root");
         lay_out(&root)?;
         let debs = dir.join("debs");
-        for deb in apt::in_own_release(|apt| apt.download_closure(&sorted, &debs))? {
+        let download = |apt: &apt::Apt| apt.download_closure(&sorted, &debs);
+        let downloaded = match release {
+            Release::Own => apt::in_own_release(download),
+            Release::FirstOf(suites) => apt::in_first(suites, download),
+        };
+        for deb in downloaded? {
             deb::unpack(&deb, &root, None)?;
         }
         cache::remove(&debs)
