@@ -2,13 +2,20 @@
 //!
 //! Pure functions, tested on the host and compiled into the probes, so that the totals counted in
 //! the kernel and the events shown above it can never disagree about a reason. Kernel functions
-//! are those of Linux 5.10 to 7.3 unless a line says otherwise.
+//! are those of Linux 5.10 to 7.3 unless a line says otherwise. One file per stage.
 
-use crate::counter::Counter;
-use crate::facts::{Facts, Milestone};
+use crate::counter::{Counter, Counters};
 use crate::reason::{Evidence, Reason, Stage};
 
-/// What became of a packet that was dropped.
+mod ack;
+mod cookie;
+mod syn;
+
+pub use ack::check_req;
+pub use cookie::syn_recv_sock;
+pub use syn::{conn_request, conn_request_wrapper};
+
+/// What became of a packet or a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
     /// The branch that fired.
@@ -17,139 +24,28 @@ pub struct Verdict {
     pub stage: Stage,
     /// How the reason is known.
     pub evidence: Evidence,
+    /// The counters that this very event moved by one.
+    pub moves: Counters,
 }
 
 impl Verdict {
     const fn new(reason: Reason, stage: Stage, evidence: Evidence) -> Self {
-        Self { reason, stage, evidence }
+        Self { reason, stage, evidence, moves: reason.moves() }
+    }
+
+    /// What control flow proves.
+    const fn observed(reason: Reason, stage: Stage) -> Self {
+        Self::new(reason, stage, Evidence::Observed)
     }
 
     const fn unattributed(stage: Stage) -> Self {
-        Self::new(Reason::Unattributed, stage, Evidence::Observed)
+        Self::observed(Reason::Unattributed, stage)
     }
-}
 
-/// `tcp_v4_conn_request` or `tcp_v6_conn_request` returned.
-///
-/// What goes on to `tcp_conn_request` is judged there. A SYN that the wrapper keeps to itself was
-/// not meant for one host, or came from a v4-mapped source in an IPv6 packet.
-#[inline]
-#[must_use]
-pub fn conn_request_wrapper(facts: &Facts) -> Option<Verdict> {
-    if facts.passed.has(Milestone::ConnRequest) {
-        None
-    } else {
-        Some(Verdict::unattributed(Stage::Syn))
-    }
-}
-
-/// `tcp_conn_request` returned (net/ipv4/tcp_input.c). It always returns 0, so only the way that
-/// was taken tells. Order of the kernel's tests: SYN queue, accept queue, allocation, LSM and
-/// route, reserved quarter.
-#[inline]
-#[must_use]
-pub fn conn_request(facts: &Facts) -> Option<Verdict> {
-    let syn = |reason| Some(Verdict::new(reason, Stage::Syn, Evidence::Observed));
-    let passed = facts.passed;
-    if passed.has(Milestone::RequestQueued) {
-        return if passed.has(Milestone::QueueRaceLost) {
-            Some(Verdict::unattributed(Stage::Syn))
-        } else {
-            None
-        };
-    }
-    if passed.has(Milestone::PeerUnproven) {
-        return syn(Reason::SynBacklogReserved);
-    }
-    let refused = if facts.counted != 0 {
-        facts.moved(Counter::ListenDrops)
-    } else {
-        facts.watched.has(Milestone::SynAckMade) && !passed.has(Milestone::SynAckMade)
-    };
-    if !refused {
-        return None;
-    }
-    if passed.has(Milestone::RequestAllocated) {
-        return Some(Verdict::unattributed(Stage::Syn));
-    }
-    if passed.has(Milestone::FloodRefused) || facts.moved(Counter::TcpReqQFullDrop) {
-        return syn(Reason::SynQueueFull);
-    }
-    let cookie = facts.counted == 0 && passed.has(Milestone::FloodCookie);
-    if cookie || facts.moved(Counter::ListenOverflows) {
-        return syn(Reason::AcceptQueueFullSyn);
-    }
-    if facts.counted != 0 || !facts.watched.has(Milestone::RequestAllocated) {
-        return Some(Verdict::unattributed(Stage::Syn));
-    }
-    Some(queue_test(facts))
-}
-
-/// Which of the two queue tests refused a SYN, where neither counters nor a milestone told.
-fn queue_test(facts: &Facts) -> Verdict {
-    // With cookies on, or with the refusal of a full SYN queue under watch, one test is left.
-    if facts.syncookies != 0 || facts.watched.has(Milestone::FloodRefused) {
-        return Verdict::new(Reason::AcceptQueueFullSyn, Stage::Syn, Evidence::Observed);
-    }
-    // Kernels differ in `>` or `>=` for the SYN queue, so its limit itself decides nothing.
-    let accept_full = facts.accept_len > facts.accept_limit;
-    let syn_full =
-        facts.syn_len > facts.accept_limit || (facts.syn_len == facts.accept_limit && !accept_full);
-    let reason = match (syn_full, accept_full) {
-        (true, _) => Reason::SynQueueFull,
-        (false, true) => Reason::AcceptQueueFullSyn,
-        (false, false) => Reason::Unattributed,
-    };
-    Verdict::new(reason, Stage::Syn, Evidence::Inferred)
-}
-
-/// `tcp_check_req` returned NULL or the listener itself (net/ipv4/tcp_minisocks.c), with
-/// `fastopen` false. A child that could not be made was refused by `tcp_v4_syn_recv_sock` or
-/// `tcp_v6_syn_recv_sock`, whose first test is the accept queue.
-#[inline]
-#[must_use]
-pub fn check_req(facts: &Facts) -> Option<Verdict> {
-    let passed = facts.passed;
-    if passed.has(Milestone::ChildRefused) {
-        return match accept_queue_refused(facts) {
-            None => Some(Verdict::unattributed(Stage::Ack)),
-            Some(evidence) if passed.has(Milestone::RequestDropped) => {
-                Some(Verdict::new(Reason::AcceptQueueFullAckRst, Stage::Ack, evidence))
-            }
-            Some(evidence) => Some(Verdict::new(Reason::AcceptQueueFullAck, Stage::Ack, evidence)),
-        };
-    }
-    let no_drop = [Milestone::SynAckResent, Milestone::RequestStolen, Milestone::ResetReceived];
-    if no_drop.iter().any(|&milestone| passed.has(milestone)) {
-        return None;
-    }
-    Some(Verdict::unattributed(Stage::Ack))
-}
-
-/// A child was refused outside `tcp_check_req` and `tcp_conn_request`: the ACK carried a cookie.
-#[inline]
-#[must_use]
-pub fn syn_recv_sock(facts: &Facts) -> Option<Verdict> {
-    if facts.passed.has(Milestone::ChildRefused) {
-        Some(Verdict::unattributed(Stage::CookieAck))
-    } else {
-        None
-    }
-}
-
-/// Whether it was the accept queue that refused the child: nothing that comes after its test was
-/// reached. `None` says that it was something else.
-#[inline]
-fn accept_queue_refused(facts: &Facts) -> Option<Evidence> {
-    let after = [Milestone::ChildCreated, Milestone::RouteAsked];
-    if after.iter().any(|&milestone| facts.passed.has(milestone)) {
-        return None;
-    }
-    let proof = [Milestone::ChildCreated, Milestone::RouteAsked, Milestone::RequestDropped];
-    if proof.iter().all(|&milestone| facts.watched.has(milestone)) {
-        Some(Evidence::Observed)
-    } else {
-        Some(Evidence::Inferred)
+    /// The same event where it moved one more counter.
+    #[must_use]
+    const fn moving(self, counter: Counter) -> Self {
+        Self { moves: self.moves.with(counter), ..self }
     }
 }
 

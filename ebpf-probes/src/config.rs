@@ -48,7 +48,7 @@ impl Arg {
 /// How many ports a filter can name.
 pub const MAX_PORTS: usize = 16;
 
-/// Which drops are shown. Addresses are IPv6, IPv4 ones v4-mapped; an empty mask matches all.
+/// Which events are shown. Addresses are IPv6, IPv4 ones v4-mapped; an empty mask matches all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Filter {
@@ -60,8 +60,11 @@ pub struct Filter {
     pub peer: [u8; 16],
     /// Its netmask.
     pub peer_mask: [u8; 16],
-    /// One bit per [`Reason`](crate::Reason) number that is shown.
+    /// One bit per number of a [`Reason`](crate::Reason) that is a drop and is shown.
     pub reasons: u64,
+    /// One bit per notice that is shown, counted from
+    /// [`Reason::FIRST_NOTICE`](crate::Reason::FIRST_NOTICE).
+    pub notices: u64,
     /// One bit per [`Stage`](crate::Stage) number that is shown.
     pub stages: u32,
     /// 4 or 6 to show that family only, else 0.
@@ -75,13 +78,14 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Shows everything.
+    /// Shows every drop, and no notice.
     pub const ALL: Self = Self {
         local: [0; 16],
         local_mask: [0; 16],
         peer: [0; 16],
         peer_mask: [0; 16],
         reasons: u64::MAX,
+        notices: 0,
         stages: u32::MAX,
         family: 0,
         ports_len: 0,
@@ -108,7 +112,11 @@ pub struct Config {
     pub args: [u8; ARGS_PADDED],
 }
 
-const ARGS_PADDED: usize = Arg::COUNT.next_multiple_of(8);
+/// As many as make the whole a multiple of 8 bytes, behind all that is 4 bytes wide.
+const ARGS_PADDED: usize = {
+    let before = 4 * (Counter::COUNT + 1);
+    (before + Arg::COUNT).next_multiple_of(8) - before
+};
 
 impl Config {
     /// Nothing resolved: what the object holds until userspace overrides it.
@@ -135,4 +143,4 @@ const _: () = assert!(
     size_of::<Config>()
         == 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
 );
-const _: () = assert!(size_of::<Filter>() == 4 * 16 + 8 + 4 * 4 + 2 * MAX_PORTS);
+const _: () = assert!(size_of::<Filter>() == 4 * 16 + 2 * 8 + 4 * 4 + 2 * MAX_PORTS);

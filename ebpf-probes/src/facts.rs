@@ -40,6 +40,82 @@ pub enum Milestone {
     RequestStolen = 13,
     /// The packet was a reset: the client gave up, nothing was refused.
     ResetReceived = 14,
+    /// `inet_reqsk_alloc` returned NULL.
+    RequestNomem = 15,
+    /// `security_inet_conn_request` returned an error.
+    LsmDenied = 16,
+    /// `inet_csk_route_req` or `inet6_csk_route_req` returned NULL.
+    NoRoute = 17,
+    /// `subflow_check_req` returned an error.
+    MptcpRefused = 18,
+    /// `tcp_do_parse_auth_options` returned an error.
+    AuthOptionBad = 19,
+    /// `inet_csk_reqsk_queue_add` was entered.
+    ChildQueued = 20,
+    /// It returned NULL: the listener had closed.
+    ChildQueueClosed = 21,
+    /// The SYN-ACK could not be sent.
+    SynAckFailed = 22,
+    /// `cookie_v4_init_sequence` or `cookie_v6_init_sequence` was entered.
+    CookieMade = 23,
+    /// The IPv6 packet's source is a v4-mapped address.
+    SourceMapped = 24,
+    /// `tcp_oow_rate_limited` returned true: too soon for another answer.
+    RateLimited = 25,
+    /// `tcp_v4_reqsk_send_ack` or `tcp_v6_reqsk_send_ack` was entered.
+    AckSent = 26,
+    /// `tcp_reqsk_send_challenge_ack` was entered.
+    ChallengeSent = 27,
+    /// `tcp_v4_send_reset` or `tcp_v6_send_reset` was entered.
+    ResetSent = 28,
+    /// The call returned the listener itself.
+    ListenerReturned = 29,
+    /// The packet has the ACK flag.
+    AckFlag = 30,
+    /// The packet has the SYN flag.
+    SynFlag = 31,
+    /// `inet_csk_complete_hashdance` was entered.
+    HashdanceEntered = 32,
+    /// It returned NULL.
+    HashdanceFailed = 33,
+    /// It was told that this CPU owns the request.
+    OwnRequest = 34,
+    /// `inet_child_forget` was entered.
+    ChildForgotten = 35,
+    /// `inet_reqsk_clone` returned a request.
+    RequestCloned = 36,
+    /// It returned NULL.
+    CloneFailed = 37,
+    /// `reuseport_migrate_sock` returned NULL.
+    MigrationRefused = 38,
+    /// `tcp_create_openreq_child` returned NULL.
+    ChildNomem = 39,
+    /// The route to the client of a connection was not found.
+    ChildNoRoute = 40,
+    /// The listener's MD5 or TCP-AO keys could not be copied.
+    ChildKeyFailed = 41,
+    /// `__inet_inherit_port` returned an error.
+    PortNotInherited = 42,
+    /// `inet_ehash_nolisten` returned false.
+    DuplicateChild = 43,
+    /// `__cookie_v4_check` or `__cookie_v6_check` was entered.
+    CookieChecked = 44,
+    /// It returned 0.
+    CookieInvalid = 45,
+    /// `tcp_get_cookie_sock` was entered.
+    CookieChild = 46,
+    /// `inet_csk_reqsk_queue_drop` was entered.
+    RemovalAsked = 47,
+    /// `tcp_syn_ack_timeout` was entered.
+    TimedOut = 48,
+    /// `tcp_rtx_synack` returned an error.
+    SynAckResendFailed = 49,
+    /// `sk_filter_trim_cap` refused the packet.
+    FilterRefused = 50,
+    /// The check of an MD5 or TCP-AO signature refused the packet.
+    SignatureRefused = 51,
+    /// `__xfrm_policy_check` refused the packet.
+    PolicyRefused = 52,
 }
 
 impl Milestone {
@@ -60,6 +136,44 @@ impl Milestone {
         Self::SynAckResent,
         Self::RequestStolen,
         Self::ResetReceived,
+        Self::RequestNomem,
+        Self::LsmDenied,
+        Self::NoRoute,
+        Self::MptcpRefused,
+        Self::AuthOptionBad,
+        Self::ChildQueued,
+        Self::ChildQueueClosed,
+        Self::SynAckFailed,
+        Self::CookieMade,
+        Self::SourceMapped,
+        Self::RateLimited,
+        Self::AckSent,
+        Self::ChallengeSent,
+        Self::ResetSent,
+        Self::ListenerReturned,
+        Self::AckFlag,
+        Self::SynFlag,
+        Self::HashdanceEntered,
+        Self::HashdanceFailed,
+        Self::OwnRequest,
+        Self::ChildForgotten,
+        Self::RequestCloned,
+        Self::CloneFailed,
+        Self::MigrationRefused,
+        Self::ChildNomem,
+        Self::ChildNoRoute,
+        Self::ChildKeyFailed,
+        Self::PortNotInherited,
+        Self::DuplicateChild,
+        Self::CookieChecked,
+        Self::CookieInvalid,
+        Self::CookieChild,
+        Self::RemovalAsked,
+        Self::TimedOut,
+        Self::SynAckResendFailed,
+        Self::FilterRefused,
+        Self::SignatureRefused,
+        Self::PolicyRefused,
     ];
 
     /// Its bit.
@@ -74,6 +188,7 @@ const _: () = {
         assert!(Milestone::ALL[bit] as usize == bit);
         bit += 1;
     }
+    assert!(Milestone::ALL.len() <= 64);
 };
 
 /// A set of milestones.
@@ -91,6 +206,12 @@ impl Milestones {
     #[must_use]
     pub const fn with(self, milestone: Milestone) -> Self {
         Self(self.0 | milestone.bit())
+    }
+
+    /// Everything that is in either set.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 

@@ -14,12 +14,13 @@ mod config;
 mod counter;
 mod facts;
 mod field;
+mod nature;
 mod reason;
 mod record;
 
 pub use classify::{Verdict, check_req, conn_request, conn_request_wrapper, syn_recv_sock};
 pub use config::{Arg, Config, Filter, MAX_PORTS};
-pub use counter::Counter;
+pub use counter::{Counter, Counters};
 pub use facts::{Facts, Milestone, Milestones};
 pub use field::{ABSENT, Field, FieldSlot};
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};

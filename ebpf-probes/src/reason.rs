@@ -61,6 +61,146 @@ ids! {
         AcceptQueueFullAck = 4,
         /// The same with `tcp_abort_on_overflow`: the client is reset.
         AcceptQueueFullAckRst = 5,
+        /// A SYN to a broadcast or multicast address.
+        SynDstNotUnicast = 6,
+        /// An IPv6 SYN whose source is a v4-mapped address.
+        SynV4MappedSource = 7,
+        /// No memory for the request of a SYN.
+        SynNomem = 8,
+        /// A security module refused the SYN.
+        SynLsmDenied = 9,
+        /// No route leads back to the client of a SYN.
+        SynNoRoute = 10,
+        /// MPTCP refused the SYN: an unknown token, a wrong port.
+        SynMptcpReject = 11,
+        /// The SYN's MD5 and TCP-AO options are malformed, or both are there.
+        SynAuthOptionBad = 12,
+        /// Another CPU queued the same SYN first.
+        SynDupRequestRace = 13,
+        /// The listener closed while a Fast Open child was made.
+        SynTfoListenerClosing = 14,
+        /// The SYN had the FIN flag.
+        SynFin = 15,
+        /// A repeated SYN came too soon after the one before to be answered again.
+        SynRetransmitRatelimited = 16,
+        /// The ACK did not acknowledge the SYN-ACK's sequence number.
+        AckBadNumber = 17,
+        /// The packet's timestamp is older than the SYN's.
+        AckPaws = 18,
+        /// The packet echoes a time at which no SYN-ACK was sent.
+        AckTsecr = 19,
+        /// The packet lies outside the request's window.
+        AckOutOfWindow = 20,
+        /// A reset lies outside the request's window.
+        RstOutOfWindow = 21,
+        /// A reset lies in the request's window, but not at its edge.
+        RstInexact = 22,
+        /// The client reset its half-open request.
+        RequestClientRst = 23,
+        /// Another SYN in the window ended the half-open request.
+        RequestBadSyn = 24,
+        /// The packet had none of ACK, RST and SYN.
+        AckFlagMissing = 25,
+        /// An ACK without data was held back for `TCP_DEFER_ACCEPT`.
+        AckDeferred = 26,
+        /// No memory for the connection of a last ACK.
+        AckChildNomem = 27,
+        /// No route leads to the client of a last ACK.
+        AckChildNoRoute = 28,
+        /// The connection of a last ACK could not take the listener's port.
+        AckChildPortInherit = 29,
+        /// The connection of a last ACK could not copy the listener's keys.
+        AckChildKey = 30,
+        /// The listener closed while a last ACK was processed.
+        AckListenerClosing = 31,
+        /// No memory to move a finished request to another listener.
+        AckMigrateNomem = 32,
+        /// The packet's request belonged to a listener that had closed.
+        AckListenerGone = 33,
+        /// A packet for no connection and no request, where cookies are off.
+        StrayAck = 34,
+        /// An ACK for no request, while no cookie had been sent lately.
+        CookieAckNoOverflow = 35,
+        /// An ACK whose cookie is wrong or too old.
+        CookieAckInvalid = 36,
+        /// The cookie's timestamp asks for options that are off by now.
+        CookieAckTsBad = 37,
+        /// No memory for the request of a cookie.
+        CookieAckNomem = 38,
+        /// A security module refused the cookie's connection.
+        CookieAckLsm = 39,
+        /// No route leads to the client of a cookie.
+        CookieAckNoRoute = 40,
+        /// A good cookie met an accept queue longer than its limit.
+        CookieAckAcceptQueueFull = 41,
+        /// The connection of a good cookie could not be made.
+        CookieAckChildFailed = 42,
+        /// The connection of a good cookie was there already.
+        CookieAckDupChild = 43,
+        /// The listener closed while a cookie was processed.
+        CookieAckListenerClosing = 44,
+        /// A half-open request's timer found its listener closed.
+        RequestListenerGone = 45,
+        /// An ICMP error ended a half-open request.
+        RequestIcmpError = 46,
+        /// A half-open request was destroyed on demand, as by `ss -K`.
+        RequestDestroyed = 47,
+        /// A half-open request ended with its network namespace.
+        RequestNetnsExit = 48,
+        /// The listener closed before a finished connection was accepted.
+        ChildNotAccepted = 49,
+        /// An IPsec policy refused the packet before the listener saw it.
+        PreXfrmPolicy = 50,
+        /// An MD5 or TCP-AO signature was missing, unexpected or wrong.
+        PreMd5Ao = 51,
+        /// A socket filter, cgroup program or security module refused the packet.
+        PreSocketFilter = 52,
+        /// The packet's TTL was below the socket's minimum.
+        PreMinTtl = 53,
+        /// The packet's checksum was wrong.
+        PreCsum = 54,
+        /// A PSP policy refused the packet.
+        PrePsp = 55,
+        /// A SYN met a connection in TIME_WAIT that it could not replace.
+        PreTimewait = 56,
+        /// A SYN was answered by a cookie.
+        CookieSent = 64,
+        /// A SYN-ACK could not be sent.
+        SynackSendFailed = 65,
+        /// A repeated SYN was answered again.
+        SynRetransmit = 66,
+        /// Another CPU finished the same request first.
+        AckLostRace = 67,
+        /// A request's timer repeated the SYN-ACK.
+        SynackRetransmit = 68,
+        /// A half-open request ended after the last SYN-ACK.
+        RequestExpired = 69,
+        /// A half-open request ended because its SYN-ACK could not be repeated.
+        RequestSynackRtxFailed = 70,
+        /// A request moved to another listener of its group.
+        RequestMigrated = 71,
+        /// A Fast Open SYN made a connection at once.
+        TfoChild = 72,
+        /// A Fast Open SYN met a full Fast Open queue and took the usual way.
+        TfoQueueFull = 73,
+        /// The connection of a Fast Open SYN could not be made; it took the usual way.
+        TfoChildFailed = 74,
+        /// The application accepted a connection.
+        Accepted = 75,
+        /// A client that had been refused got in.
+        ClientRecovered = 76,
+        /// A client that had been refused gave up.
+        ClientGone = 77,
+    }
+}
+
+impl Reason {
+    /// From this number on reasons are notices: worth counting, but nothing was refused.
+    pub const FIRST_NOTICE: u16 = 64;
+
+    /// Whether it names something that is no drop.
+    pub const fn is_notice(self) -> bool {
+        self as u16 >= Self::FIRST_NOTICE
     }
 }
 
@@ -103,6 +243,30 @@ ids! {
         TcpV4SynRecvSock = 4,
         /// net/ipv6/tcp_ipv6.c
         TcpV6SynRecvSock = 5,
+        /// net/ipv4/syncookies.c
+        CookieV4Check = 6,
+        /// net/ipv6/syncookies.c
+        CookieV6Check = 7,
+        /// net/ipv4/inet_connection_sock.c
+        ReqskTimerHandler = 8,
+        /// net/ipv4/tcp_ipv4.c
+        TcpReqErr = 9,
+        /// net/ipv4/tcp.c
+        TcpAbort = 10,
+        /// net/ipv4/inet_timewait_sock.c
+        InetTwskPurge = 11,
+        /// net/ipv4/inet_connection_sock.c
+        InetCskListenStop = 12,
+        /// net/ipv4/inet_connection_sock.c
+        InetCskAccept = 13,
+        /// net/ipv4/tcp_ipv4.c
+        TcpV4Rcv = 14,
+        /// net/ipv6/tcp_ipv6.c
+        TcpV6Rcv = 15,
+        /// net/ipv4/tcp_input.c
+        TcpRcvStateProcess = 16,
+        /// net/ipv4/inet_connection_sock.c
+        InetCskCompleteHashdance = 17,
     }
 }
 
@@ -116,6 +280,18 @@ impl Function {
             Self::TcpCheckReq => "tcp_check_req",
             Self::TcpV4SynRecvSock => "tcp_v4_syn_recv_sock",
             Self::TcpV6SynRecvSock => "tcp_v6_syn_recv_sock",
+            Self::CookieV4Check => "cookie_v4_check",
+            Self::CookieV6Check => "cookie_v6_check",
+            Self::ReqskTimerHandler => "reqsk_timer_handler",
+            Self::TcpReqErr => "tcp_req_err",
+            Self::TcpAbort => "tcp_abort",
+            Self::InetTwskPurge => "inet_twsk_purge",
+            Self::InetCskListenStop => "inet_csk_listen_stop",
+            Self::InetCskAccept => "inet_csk_accept",
+            Self::TcpV4Rcv => "tcp_v4_rcv",
+            Self::TcpV6Rcv => "tcp_v6_rcv",
+            Self::TcpRcvStateProcess => "tcp_rcv_state_process",
+            Self::InetCskCompleteHashdance => "inet_csk_complete_hashdance",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! All integers are in host byte order, addresses are in network order with IPv4 ones v4-mapped,
 //! padding is spelled out. The tool decodes field by field from bytes.
 
-/// One dropped packet.
+/// One dropped packet, or another event of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct DropRecord {
@@ -17,6 +17,8 @@ pub struct DropRecord {
     pub cookie: u64,
     /// Inode number of its socket.
     pub inode: u64,
+    /// When the client was refused first, on the clock of `boot_ns`; 0 if unknown.
+    pub first_ns: u64,
     /// The packet's peer address. Peer before local, as in the packet's own headers.
     pub peer: [u8; 16],
     /// The packet's local address.
@@ -45,6 +47,8 @@ pub struct DropRecord {
     pub abort_on_overflow: u32,
     /// Bits of [`Unknown`]: fields of this record that could not be read.
     pub unknown: u32,
+    /// How often this client was refused so far, this time included; 0 if unknown.
+    pub attempt: u32,
     /// [`Reason`](crate::Reason)
     pub reason: u16,
     /// The packet's peer port.
@@ -66,10 +70,10 @@ pub struct DropRecord {
     /// 1 if the filter shows it.
     pub shown: u8,
     /// Always 0.
-    pub padding: [u8; 6],
+    pub padding: [u8; 2],
 }
 
-const _: () = assert!(size_of::<DropRecord>() == 5 * 8 + 3 * 16 + 11 * 4 + 4 * 2 + 6 + 6);
+const _: () = assert!(size_of::<DropRecord>() == 6 * 8 + 3 * 16 + 12 * 4 + 4 * 2 + 6 + 2);
 const _: () = assert!(size_of::<DropRecord>().is_multiple_of(8));
 
 /// What could not be read, or does not exist on this kernel.
@@ -136,11 +140,13 @@ pub struct TotalKey {
     pub evidence: u8,
     /// As [`DropRecord::shown`].
     pub shown: u8,
+    /// [`Counters`](crate::Counters) that each event of the row moved by one.
+    pub moves: u16,
     /// Always 0.
-    pub padding: [u8; 4],
+    pub padding: [u8; 2],
 }
 
-const _: () = assert!(size_of::<TotalKey>() == 2 * 8 + 16 + 4 + 2 * 2 + 4 + 4);
+const _: () = assert!(size_of::<TotalKey>() == 2 * 8 + 16 + 4 + 2 * 2 + 4 + 2 + 2);
 
 /// Rows in the table of totals: listeners times their reasons.
 pub const TOTALS_MAX: u32 = 16_384;

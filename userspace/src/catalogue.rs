@@ -3,9 +3,11 @@
 //! Help, text and JSON take their words from here, and the reconciliation its arithmetic. The
 //! statements about the kernel hold for Linux 5.10 to 7.3, on which each branch was provoked.
 
-use ebpf_probes::{Counter, Evidence, Reason, Stage};
+use ebpf_probes::{Evidence, Reason, Stage};
 
 use crate::decode::Family;
+
+mod rows;
 
 /// What the client saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,10 @@ pub enum Outcome {
     Silent,
     /// A reset.
     Reset,
+    /// The SYN-ACK again.
+    SynAckAgain,
+    /// An ACK that asks whether a reset was meant.
+    ChallengeAck,
 }
 
 /// Everything to say about one reason.
@@ -23,8 +29,6 @@ pub struct Entry {
     pub reason: Reason,
     /// Its id in every output and option.
     pub slug: &'static str,
-    /// The stage it belongs to; `None` if it can be any.
-    pub stage: Option<Stage>,
     /// What the client saw; `None` if that cannot be told.
     pub outcome: Option<Outcome>,
     /// Half a line; stands beside a count.
@@ -35,122 +39,29 @@ pub struct Entry {
     pub site: &'static str,
     /// The kernels that have the branch.
     pub kernels: &'static str,
-    /// The counters that one such drop moves by one.
-    pub counters: &'static [Counter],
     /// How it looks from the other end.
     pub client: &'static str,
     /// What to do about it, in one line.
     pub remedy: &'static str,
 }
 
-use Counter::{ListenDrops, ListenOverflows, TcpReqQFullDrop};
-
 /// One row per reason, in the order of their numbers.
-pub const CATALOGUE: &[Entry] = &[
-    Entry {
-        reason: Reason::Unattributed,
-        slug: "unattributed",
-        stage: None,
-        outcome: None,
-        headline: "dropped in a way that could not be told",
-        what_happened: "The packet reached the listener's code and was not kept, but the way that \
-            it took fits none of the reasons known here.",
-        site: "the function that the event names",
-        kernels: "all",
-        counters: &[],
-        client: "Unknown.",
-        remedy: "Run with -v: it logs the way of each one, by which it can be told apart.",
-    },
-    Entry {
-        reason: Reason::AcceptQueueFullSyn,
-        slug: "accept-queue-full-syn",
-        stage: Some(Stage::Syn),
-        outcome: Some(Outcome::Silent),
-        headline: "SYN met a full accept queue",
-        what_happened: "A new connection was asked for while more finished ones than the limit \
-            allows waited for accept(), so the kernel threw the SYN away, with SYN cookies too.",
-        site: "tcp_conn_request (net/ipv4/tcp_input.c)",
-        kernels: "all",
-        counters: &[ListenOverflows, ListenDrops],
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
-        remedy: "Find out why accept() is not called often enough; a longer queue only delays this.",
-    },
-    Entry {
-        reason: Reason::SynQueueFull,
-        slug: "syn-queue-full",
-        stage: Some(Stage::Syn),
-        outcome: Some(Outcome::Silent),
-        headline: "SYN met a full SYN queue, SYN cookies being off",
-        what_happened: "As many handshakes as the listener's backlog allows were unfinished, and \
-            net.ipv4.tcp_syncookies is 0, so the kernel threw the SYN away.",
-        site: "tcp_conn_request (net/ipv4/tcp_input.c)",
-        kernels: "all; up to about 5.10.233 full means backlog reached, later backlog exceeded",
-        counters: &[TcpReqQFullDrop, ListenDrops],
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
-        remedy: "Set net.ipv4.tcp_syncookies=1; if these clients are real, give listen() more backlog.",
-    },
-    Entry {
-        reason: Reason::SynBacklogReserved,
-        slug: "syn-backlog-reserved",
-        stage: Some(Stage::Syn),
-        outcome: Some(Outcome::Silent),
-        headline: "SYN of an unproven client met the reserved quarter",
-        what_happened: "SYN cookies are off and less than a quarter of tcp_max_syn_backlog was \
-            left. That quarter is kept for clients that this host has connection metrics of.",
-        site: "tcp_conn_request (net/ipv4/tcp_input.c)",
-        kernels: "all",
-        counters: &[ListenDrops],
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
-        remedy: "Set net.ipv4.tcp_syncookies=1, or raise net.ipv4.tcp_max_syn_backlog.",
-    },
-    Entry {
-        reason: Reason::AcceptQueueFullAck,
-        slug: "accept-queue-full-ack",
-        stage: Some(Stage::Ack),
-        outcome: Some(Outcome::Silent),
-        headline: "last ACK of a handshake met a full accept queue",
-        what_happened: "The handshake was complete but the accept queue was full, so the kernel \
-            ignored the ACK and kept the half-open request, to answer again later.",
-        site: "tcp_v4_syn_recv_sock, tcp_v6_syn_recv_sock (net/ipv4/tcp_ipv4.c, net/ipv6/tcp_ipv6.c)",
-        kernels: "all",
-        counters: &[ListenOverflows, ListenDrops],
-        client: "It believes that it is connected, sends, gets no answer, and may be reset later.",
-        remedy: "Find out why accept() is not called often enough; a longer queue only delays this.",
-    },
-    Entry {
-        reason: Reason::AcceptQueueFullAckRst,
-        slug: "accept-queue-full-ack-rst",
-        stage: Some(Stage::Ack),
-        outcome: Some(Outcome::Reset),
-        headline: "last ACK of a handshake met a full accept queue, and was reset",
-        what_happened: "The handshake was complete but the accept queue was full, and \
-            net.ipv4.tcp_abort_on_overflow is on, so the kernel reset the connection at once.",
-        site: "tcp_check_req (net/ipv4/tcp_minisocks.c)",
-        kernels: "all",
-        counters: &[ListenOverflows, ListenDrops],
-        client: "connect() succeeds and the connection is reset right after.",
-        remedy: "Find out why accept() is not called often enough; the reset is asked for by sysctl.",
-    },
-];
-
-// `of` indexes by number.
-const _: () = {
-    let mut row = 0;
-    while row < CATALOGUE.len() {
-        assert!(CATALOGUE[row].reason as usize == row);
-        row += 1;
-    }
-    assert!(CATALOGUE.len() == Reason::ALL.len());
-};
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    rows::ROWS.iter()
+}
 
 /// The row of a reason.
-pub const fn of(reason: Reason) -> &'static Entry {
-    &CATALOGUE[reason as usize]
+///
+/// # Panics
+/// Never: a test makes sure that every reason has one.
+#[expect(clippy::expect_used, reason = "the table is part of this program, and tested")]
+pub fn of(reason: Reason) -> &'static Entry {
+    all().find(|entry| entry.reason == reason).expect("every reason has a row")
 }
 
 /// The row that has this id.
 pub fn by_slug(slug: &str) -> Option<&'static Entry> {
-    CATALOGUE.iter().find(|entry| entry.slug == slug)
+    all().find(|entry| entry.slug == slug)
 }
 
 /// The id of a stage.
@@ -184,6 +95,8 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Silent => "silent",
         Outcome::Reset => "reset",
+        Outcome::SynAckAgain => "syn-ack-again",
+        Outcome::ChallengeAck => "challenge-ack",
     }
 }
 
@@ -193,11 +106,11 @@ mod tests {
 
     use ebpf_probes::{Reason, Stage};
 
-    use super::{CATALOGUE, Counter, by_slug, of, stage};
+    use super::{all, by_slug, of, stage};
 
     #[test]
     fn every_reason_has_exactly_one_row_in_the_order_of_numbers() {
-        let rows: Vec<Reason> = CATALOGUE.iter().map(|entry| entry.reason).collect();
+        let rows: Vec<Reason> = all().map(|entry| entry.reason).collect();
         assert_eq!(rows, Reason::ALL);
         for &reason in Reason::ALL {
             assert_eq!(of(reason).reason, reason);
@@ -206,12 +119,15 @@ mod tests {
 
     #[test]
     fn ids_are_unique_and_kebab_case() {
-        let slugs: HashSet<&str> = CATALOGUE.iter().map(|entry| entry.slug).collect();
-        assert_eq!(slugs.len(), CATALOGUE.len());
+        let slugs: HashSet<&str> = all().map(|entry| entry.slug).collect();
+        assert_eq!(slugs.len(), all().count());
         for slug in slugs.iter().chain(&Stage::ALL.iter().map(|&id| stage(id)).collect::<Vec<_>>())
         {
             assert!(slug.split('-').all(|word| !word.is_empty()), "{slug}");
-            assert!(slug.chars().all(|c| c == '-' || c.is_ascii_lowercase()), "{slug}");
+            assert!(
+                slug.chars().all(|c| c == '-' || c.is_ascii_lowercase() || c.is_ascii_digit()),
+                "{slug}"
+            );
         }
         let stages: HashSet<&str> = Stage::ALL.iter().map(|&id| stage(id)).collect();
         assert_eq!(stages.len(), Stage::ALL.len());
@@ -219,7 +135,7 @@ mod tests {
 
     #[test]
     fn ids_lead_back_to_their_rows() {
-        for entry in CATALOGUE {
+        for entry in all() {
             assert_eq!(by_slug(entry.slug).map(|found| found.reason), Some(entry.reason));
         }
         assert!(by_slug("accept-queue").is_none());
@@ -227,7 +143,7 @@ mod tests {
 
     #[test]
     fn no_text_is_empty_or_breaks_its_line() {
-        for entry in CATALOGUE {
+        for entry in all() {
             let texts = [
                 entry.slug,
                 entry.headline,
@@ -252,17 +168,9 @@ mod tests {
 
     #[test]
     fn nobody_is_told_to_raise_a_limit_where_the_application_does_not_accept() {
-        for entry in CATALOGUE.iter().filter(|entry| entry.slug.starts_with("accept-queue")) {
+        for entry in all().filter(|entry| entry.slug.starts_with("accept-queue")) {
             assert!(entry.remedy.contains("accept()"), "{}", entry.slug);
             assert!(!entry.remedy.contains("somaxconn"), "{}", entry.slug);
-        }
-    }
-
-    #[test]
-    fn only_what_is_attributed_claims_counters() {
-        for entry in CATALOGUE {
-            let claims = entry.counters.contains(&Counter::ListenDrops);
-            assert_eq!(claims, entry.reason != Reason::Unattributed, "{}", entry.slug);
         }
     }
 }

@@ -177,7 +177,7 @@ impl Filter {
 }
 
 fn reasons() -> impl TypedValueParser<Value = Reason> {
-    let slugs = catalogue::CATALOGUE.iter().map(|entry| entry.slug);
+    let slugs = catalogue::all().map(|entry| entry.slug);
     PossibleValuesParser::new(slugs)
         .try_map(|slug| catalogue::by_slug(&slug).map(|entry| entry.reason).ok_or("no such reason"))
 }

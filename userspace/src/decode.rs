@@ -8,7 +8,8 @@ use core::mem::offset_of;
 use std::net::SocketAddr;
 
 use ebpf_probes::{
-    DropRecord, Evidence, Function, Milestones, Reason, Stage, TotalKey, Unknown, UnknownId,
+    Counters, DropRecord, Evidence, Function, Milestones, Reason, Stage, TotalKey, Unknown,
+    UnknownId,
 };
 
 use wire::Wire;
@@ -105,6 +106,10 @@ pub struct SynDrop {
     pub sysctls: Sysctls,
     /// The CPU that processed the packet.
     pub cpu: u32,
+    /// How often its client was refused so far, this time included.
+    pub attempt: Option<u32>,
+    /// When its client was refused first, as `boot_ns`.
+    pub first_ns: Option<u64>,
     /// Whether the filter shows it.
     pub shown: bool,
 }
@@ -122,6 +127,8 @@ pub struct Bucket {
     pub evidence: Evidence,
     /// Whether the filter shows it.
     pub shown: bool,
+    /// The counters that each of them moved by one.
+    pub moves: Counters,
 }
 
 /// Why bytes are no record of this build's probes.
@@ -219,6 +226,8 @@ pub fn record(bytes: &[u8]) -> Result<SynDrop, DecodeError> {
             abort_on_overflow: known(Unknown::AbortOnOverflow).then(|| get!(abort_on_overflow)),
         },
         cpu: get!(cpu),
+        attempt: Some(get!(attempt)).filter(|&attempt| attempt != 0),
+        first_ns: Some(get!(first_ns)).filter(|&first| first != 0),
         shown: wire.flag("shown", get!(shown))?,
     })
 }
@@ -250,6 +259,7 @@ pub fn total_key(bytes: &[u8]) -> Result<Bucket, DecodeError> {
         stage: wire.id(get!(stage))?,
         evidence: wire.id(get!(evidence))?,
         shown: wire.flag("shown", get!(shown))?,
+        moves: Counters(get!(moves)),
     })
 }
 

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use ebpf_probes::{Counter, Reason};
 
-use crate::catalogue;
 use crate::source::Snapshot;
 
 /// One counter of one network namespace.
@@ -60,14 +59,15 @@ impl Line {
 /// What else moves a counter without any of the reasons known here.
 pub const fn other_sources(counter: Counter) -> &'static str {
     match counter {
-        Counter::ListenDrops => {
-            "an ICMP error that ended a half-open request, a SYN to a broadcast address, \
-             a cookie's ACK, SMC, a child that could not be made"
-        }
-        Counter::ListenOverflows => {
-            "a BPF or XDP program that makes SYN cookies, a cookie's ACK, SMC"
-        }
+        Counter::ListenDrops => "SMC, or a packet that came while probes were put in place",
+        Counter::ListenOverflows => "a BPF or XDP program that makes SYN cookies, SMC",
         Counter::TcpReqQFullDrop => "a SYN that met the full queue where no probe was attached",
+        Counter::SyncookiesFailed | Counter::TcpDeferAcceptDrop | Counter::EmbryonicRsts => {
+            "a packet that came while probes were put in place"
+        }
+        Counter::PawsEstab | Counter::TsEcrRejected => {
+            "old packets of established connections, which count there too"
+        }
     }
 }
 
@@ -81,7 +81,7 @@ pub fn reconcile(snapshot: &Snapshot) -> Vec<Line> {
         if reason == Reason::Unattributed {
             *unattributed.entry(netns).or_default() += total.count;
         }
-        for &counter in catalogue::of(reason).counters {
+        for &counter in Counter::ALL.iter().filter(|&&counter| total.bucket.moves.has(counter)) {
             *explained.entry((netns, counter as usize)).or_default() += total.count;
         }
     }

@@ -44,7 +44,7 @@ pub(crate) fn tree(packages: &[&str], release: Release) -> Result<Tree> {
     sorted.sort_unstable();
     let mut name = format!("trees/{}", sorted.join("+"));
     if let Release::FirstOf(suites) = release {
-        name.push_str(&format!("@{}", suites.join("+")));
+        name = format!("{name}@{}", suites.join("+"));
     }
     let fill = |dir: &Path| {
         let root = dir.join("root");

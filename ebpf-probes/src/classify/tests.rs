@@ -1,8 +1,8 @@
 //! Tables of facts and the verdict that each must give.
 
 use super::*;
-use crate::facts::Milestones;
-use Milestone::*;
+use crate::facts::Milestone::*;
+use crate::facts::{Facts, Milestone, Milestones};
 
 /// As on a kernel where every hook is attached and counters are read.
 fn seen(passed: &[Milestone], moved: &[Counter]) -> Facts {

@@ -36,6 +36,6 @@ pub(crate) fn exit(returned: Address) {
         _ => Function::TcpCheckReq,
     };
     if let Some(verdict) = check_req(&slot.facts) {
-        output::dropped(slot, &verdict, function);
+        output::report(slot, &verdict, function);
     }
 }

@@ -1,10 +1,14 @@
 //! A SYN meets a listener: `tcp_conn_request` and the wrappers that lead to it.
 
-use ebpf_probes::{Facts, Function, Milestone, conn_request, conn_request_wrapper};
+use ebpf_probes::{Counter, Facts, Function, Milestone, conn_request, conn_request_wrapper};
 
 use super::read::Address;
 use super::slot::{self, Outer, Slot};
 use super::{counters, listener, output};
+
+/// What tells the queue tests apart.
+const COUNTED: [Counter; 3] =
+    [Counter::ListenOverflows, Counter::ListenDrops, Counter::TcpReqQFullDrop];
 
 /// `tcp_v4_conn_request` or `tcp_v6_conn_request` was entered.
 #[inline(always)]
@@ -21,7 +25,7 @@ pub(crate) fn enter_wrapper(outer: Outer, sk: Address, skb: Address) {
 pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
     let Some(slot) = slot::close(outer) else { return };
     if let Some(verdict) = conn_request_wrapper(&slot.facts) {
-        output::dropped(slot, &verdict, function);
+        output::report(slot, &verdict, function);
     }
 }
 
@@ -31,12 +35,10 @@ pub(crate) fn enter(sk: Address, skb: Address) {
     slot::pass(Outer::V4ConnRequest, Milestone::ConnRequest);
     slot::pass(Outer::V6ConnRequest, Milestone::ConnRequest);
     let Some(slot) = slot::open(Outer::ConnRequest, sk, skb) else { return };
-    match counters::read(sk) {
-        Some(counters) => {
-            slot.counters = counters;
-            slot.facts.counted = 1;
-        }
-        None => at_entry(sk, slot),
+    if counters::read(sk, COUNTED, &mut slot.counters) {
+        slot.facts.counted = 1;
+    } else {
+        at_entry(sk, slot);
     }
 }
 
@@ -59,12 +61,9 @@ fn at_entry(sk: Address, slot: &mut Slot) {
 pub(crate) fn exit() {
     let Some(slot) = slot::close(Outer::ConnRequest) else { return };
     if slot.facts.counted != 0 && !slot.facts.passed.has(Milestone::RequestQueued) {
-        match counters::read(slot.sk) {
-            Some(now) => slot.facts.moved = counters::moved(&slot.counters, &now),
-            None => slot.facts.counted = 0,
-        }
+        slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
     }
     if let Some(verdict) = conn_request(&slot.facts) {
-        output::dropped(slot, &verdict, Function::TcpConnRequest);
+        output::report(slot, &verdict, Function::TcpConnRequest);
     }
 }

@@ -10,6 +10,7 @@ use aya_ebpf::maps::PerCpuArray;
 use ebpf_probes::{Counter, Field};
 
 use super::read::{self, Address};
+use super::slot::Slot;
 
 #[map]
 static CPU_OFFSET: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
@@ -39,32 +40,46 @@ fn number_of(pointer: u64) -> Option<u64> {
     read::at(Address::new(&raw const held as u64))
 }
 
-/// The counters of a network namespace on this CPU; `None` where one cannot be read.
+/// Reads these counters of the listener's namespace on this CPU; false where that is impossible.
+/// One that this kernel does not have stays as it is.
 #[inline(always)]
-pub(crate) fn read(sk: Address) -> Option<[u64; Counter::COUNT]> {
+pub(crate) fn read<const N: usize>(
+    sk: Address,
+    which: [Counter; N],
+    into: &mut [u64; Counter::COUNT],
+) -> bool {
     let net = read::pointer(sk, Field::SockNet);
-    let base = read::pointer(net, Field::NetStatistics).add(cpu_offset()?);
-    Some([
-        one(base, Counter::ListenOverflows)?,
-        one(base, Counter::ListenDrops)?,
-        one(base, Counter::TcpReqQFullDrop)?,
-    ])
+    let Some(offset) = cpu_offset() else { return false };
+    let base = read::pointer(net, Field::NetStatistics).add(offset);
+    let mut nth = 0;
+    while nth < N {
+        let counter = which[nth];
+        nth += 1;
+        match read::counter_offset(counter) {
+            Some(at) => match read::at(base.add(at)) {
+                Some(value) => into[counter as usize] = value,
+                None => return false,
+            },
+            None if counter.is_everywhere() => return false,
+            None => {}
+        }
+    }
+    true
 }
 
+/// Notes how far these counters moved since they were read into the slot; false where that is
+/// impossible. A call moves a counter by one at most a few times, so the low half tells.
 #[inline(always)]
-fn one(base: Address, counter: Counter) -> Option<u64> {
-    read::at(base.add(read::counter_offset(counter)?))
-}
-
-/// How far each moved. A call moves a counter by one at most a few times, so the low half tells.
-#[inline(always)]
-pub(crate) fn moved(
-    before: &[u64; Counter::COUNT],
-    now: &[u64; Counter::COUNT],
-) -> [u32; Counter::COUNT] {
-    [
-        now[0].wrapping_sub(before[0]) as u32,
-        now[1].wrapping_sub(before[1]) as u32,
-        now[2].wrapping_sub(before[2]) as u32,
-    ]
+pub(crate) fn compare<const N: usize>(slot: &mut Slot, which: [Counter; N]) -> bool {
+    let mut now = slot.counters;
+    if !read(slot.sk, which, &mut now) {
+        return false;
+    }
+    let mut nth = 0;
+    while nth < N {
+        let at = which[nth] as usize;
+        nth += 1;
+        slot.facts.moved[at] = now[at].wrapping_sub(slot.counters[at]) as u32;
+    }
+    true
 }

@@ -6,8 +6,8 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap, RingBuf};
 use aya_log_ebpf::debug;
 use ebpf_probes::{
-    DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, TOTALS_MAX, TotalKey,
-    Verdict,
+    Counters, DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, TOTALS_MAX,
+    TotalKey, Verdict,
 };
 
 use super::slot::Slot;
@@ -38,9 +38,14 @@ pub(crate) fn lost(loss: Loss) {
     }
 }
 
-/// Counts and reports a drop. Kept out of line: the judges are many, and this is long.
+/// Counts and reports an event. A notice that nobody asked for is only counted, and only where it
+/// explains a counter. Kept out of line: the judges are many, and this is long.
 #[inline(never)]
-pub(crate) fn dropped(slot: &Slot, verdict: &Verdict, function: Function) {
+pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
+    let wanted = !verdict.reason.is_notice() || is_noticed(read::filter(), verdict.reason as u16);
+    if !wanted && verdict.moves.is_empty() {
+        return;
+    }
     let Some(record) = RECORD.get_ptr_mut(0) else { return };
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program, and softirqs
     // are off until the record is out, so nobody else on this CPU writes it meanwhile.
@@ -54,7 +59,8 @@ pub(crate) fn dropped(slot: &Slot, verdict: &Verdict, function: Function) {
     record.stage = verdict.stage as u8;
     record.evidence = verdict.evidence as u8;
     record.function = function as u8;
-    record.padding = [0; 6];
+    record.padding = [0; 2];
+    (record.first_ns, record.attempt) = (0, 0);
     packet::describe(slot.skb, record);
     listener::describe(slot.sk, &slot.queues, record);
     record.shown = u8::from(shows(read::filter(), record));
@@ -67,14 +73,14 @@ pub(crate) fn dropped(slot: &Slot, verdict: &Verdict, function: Function) {
             record.local_port
         );
     }
-    count(record);
+    count(record, verdict.moves);
     if record.shown != 0 && EVENTS.output::<DropRecord>(&*record, 0).is_err() {
         lost(Loss::RingFull);
     }
 }
 
 #[inline(always)]
-fn count(record: &DropRecord) {
+fn count(record: &DropRecord, moves: Counters) {
     let key = TotalKey {
         listener: record.listener,
         inode: record.inode,
@@ -86,7 +92,8 @@ fn count(record: &DropRecord) {
         stage: record.stage,
         evidence: record.evidence,
         shown: record.shown,
-        padding: [0; 4],
+        moves: moves.0,
+        padding: [0; 2],
     };
     if let Some(total) = TOTALS.get_ptr_mut(key) {
         // SAFETY: the pointer is this CPU's value of an entry that is never removed.
@@ -104,10 +111,20 @@ fn count(record: &DropRecord) {
     }
 }
 
-/// Whether the filter shows a drop.
+/// Whether a notice is wanted.
+#[inline(always)]
+fn is_noticed(filter: &Filter, notice: u16) -> bool {
+    filter.notices >> (notice & 63) & 1 != 0
+}
+
+/// Whether the filter shows an event.
 #[inline(always)]
 fn shows(filter: &Filter, record: &DropRecord) -> bool {
-    let reason = filter.reasons >> (record.reason & 63) & 1 != 0;
+    let reason = if record.reason >= Reason::FIRST_NOTICE {
+        is_noticed(filter, record.reason)
+    } else {
+        filter.reasons >> (record.reason & 63) & 1 != 0
+    };
     let stage = filter.stages >> (record.stage & 31) & 1 != 0;
     let family = filter.family == 0 || filter.family == u32::from(record.family);
     let netns = filter.netns == 0 || filter.netns == record.netns;

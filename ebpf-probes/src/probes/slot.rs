@@ -67,8 +67,10 @@ pub(crate) struct Slot {
     padding: u32,
     /// The listener.
     pub(crate) sk: Address,
-    /// The packet.
+    /// The packet, if there is one.
     pub(crate) skb: Address,
+    /// The request, if it is known.
+    pub(crate) req: Address,
     /// `req_stolen` of `tcp_check_req`.
     pub(crate) stolen: Address,
     /// The counters at entry.
@@ -101,6 +103,7 @@ pub(crate) fn open(outer: Outer, sk: Address, skb: Address) -> Option<&'static m
     slot.used = 1;
     slot.sk = sk;
     slot.skb = skb;
+    slot.req = Address::NULL;
     slot.stolen = Address::NULL;
     slot.queues = Queues::UNKNOWN;
     slot.facts = Facts {
@@ -151,5 +154,19 @@ pub(crate) fn current(outer: Outer) -> Option<&'static mut Slot> {
 pub(crate) fn pass(outer: Outer, milestone: Milestone) {
     if let Some(slot) = current(outer) {
         slot.facts.passed = slot.facts.passed.with(milestone);
+    }
+}
+
+/// Notes that a call passed a milestone: the innermost one of those that are under way. The
+/// functions are given from the inside out.
+#[inline(always)]
+pub(crate) fn pass_innermost(outers: &[Outer], milestone: Milestone) {
+    let mut nth = 0;
+    while nth < outers.len() {
+        if let Some(slot) = current(outers[nth]) {
+            slot.facts.passed = slot.facts.passed.with(milestone);
+            return;
+        }
+        nth += 1;
     }
 }

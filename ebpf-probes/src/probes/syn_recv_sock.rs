@@ -32,7 +32,7 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
         None => slot::current(Outer::ConnRequest),
     };
     if let Some(call) = within {
-        call.facts.passed = call.facts.passed.with(Milestone::ChildRefused);
+        call.facts.passed = call.facts.passed.and(slot.facts.passed).with(Milestone::ChildRefused);
         // The request may be thrown away before the call returns: keep the lengths it had.
         if let Some(queues) = listener::queues(slot.sk, function as u32) {
             call.queues = queues;
@@ -41,6 +41,6 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
     }
     slot.facts.passed = slot.facts.passed.with(Milestone::ChildRefused);
     if let Some(verdict) = syn_recv_sock(&slot.facts) {
-        output::dropped(slot, &verdict, function);
+        output::report(slot, &verdict, function);
     }
 }

@@ -7,12 +7,17 @@ use super::output::Output;
 use super::{filter, runtime, stop};
 use crate::cli;
 use crate::exit::{Exit, Failure};
+use crate::kernel::hooks::Asked;
 use crate::pipeline::Limits;
 use crate::render;
 use crate::source::{Settings, Source, live};
 
 pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
-    let settings = Settings { filter: filter(&arguments.filter)?, verbose: arguments.verbose };
+    let settings = Settings {
+        filter: filter(&arguments.filter)?,
+        asked: Asked::default(),
+        verbose: arguments.verbose,
+    };
     if arguments.verbose {
         render::diagnostics_to_stderr();
     }

@@ -22,6 +22,8 @@ pub(crate) fn syn_drop() -> SynDrop {
         syn_young: None,
         sysctls: Sysctls::default(),
         cpu: 0,
+        attempt: None,
+        first_ns: None,
         shown: true,
     }
 }

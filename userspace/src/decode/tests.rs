@@ -258,7 +258,7 @@ fn impossible_values_are_refused() {
         ("peer", 4, |bytes| put!(bytes, DropRecord, peer = V6)),
         ("bound", 4, |bytes| put!(bytes, DropRecord, bound_family = 4)),
         ("shown", 2, |bytes| put!(bytes, DropRecord, shown = 2)),
-        ("padding", 1, |bytes| put!(bytes, DropRecord, padding = [0, 0, 0, 0, 0, 1])),
+        ("padding", 1, |bytes| put!(bytes, DropRecord, padding = [0, 1])),
         ("unknown", 1 << 11, |bytes| put!(bytes, DropRecord, unknown = 1 << 11)),
     ];
     for (field, value, spoil) in records {
@@ -271,7 +271,7 @@ fn impossible_values_are_refused() {
         ("bound", 5, |bytes| put!(bytes, TotalKey, bound_family = 5)),
         ("bound", 4, |bytes| put!(bytes, TotalKey, bound = V6)),
         ("shown", 255, |bytes| put!(bytes, TotalKey, shown = 255)),
-        ("padding", 8, |bytes| put!(bytes, TotalKey, padding = [8, 0, 0, 0])),
+        ("padding", 8, |bytes| put!(bytes, TotalKey, padding = [8, 0])),
     ];
     for (field, value, spoil) in keys {
         let mut bytes = key_bytes();

@@ -218,7 +218,7 @@ pub fn structures() -> impl Iterator<Item = &'static str> {
     fields.chain([COUNTERS.0, PERCPU_ARRAY.0])
 }
 
-/// Fills in where this kernel keeps its TcpExt counters, all of them or none.
+/// Fills in where this kernel keeps its TcpExt counters: all that every kernel has, or none.
 ///
 /// # Errors
 /// If they cannot be read from a probe on this kernel.
@@ -234,6 +234,10 @@ pub fn resolve_counters(btf: &KernelBtf, config: &mut Config) -> Result<(), Coun
     let mut offsets = [0; Counter::COUNT];
     let names: [&str; Counter::COUNT] = std::array::from_fn(|n| Counter::ALL[n].enumerator());
     for (n, index) in btf.enumerators(names).into_iter().enumerate() {
+        if index.is_none() && !Counter::ALL[n].is_everywhere() {
+            offsets[n] = u32::MAX;
+            continue;
+        }
         let index = index.ok_or(CountersError::Enumerator(names[n]))?;
         offsets[n] = index
             .checked_mul(each.size)

@@ -5,9 +5,9 @@
 //! it is attached. Which milestone proves what is not said here but by the decision tables of
 //! the contract; `costs` says in words what is lost without the row.
 
-use ebpf_probes::{Arg, Milestone};
+use ebpf_probes::{Arg, Milestone, Reason};
 
-use super::fields::Need::{self, Mandatory, Optional};
+use super::fields::Need;
 
 /// Which end of a function a program runs at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +31,40 @@ pub enum When {
     WithoutCounters,
 }
 
+/// What the user asked for beyond drops by a listener's own code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// One bit per notice, counted from [`Reason::FIRST_NOTICE`].
+    pub notices: u64,
+    /// Whether drops before the listener's code are wanted.
+    pub before_listener: bool,
+}
+
+impl Asked {
+    /// All there is.
+    pub const EVERYTHING: Self = Self { notices: u64::MAX, before_listener: true };
+
+    /// Whether such events are wanted.
+    pub fn wants(&self, reason: Reason) -> bool {
+        match (reason as u16).checked_sub(Reason::FIRST_NOTICE) {
+            Some(bit) => self.notices >> bit & 1 != 0,
+            None => self.before_listener || !BEFORE_LISTENER.contains(&reason),
+        }
+    }
+}
+
+/// Drops before the listener's code, and one that only a hook on nearly every packet shows.
+pub const BEFORE_LISTENER: &[Reason] = &[
+    Reason::SynFin,
+    Reason::PreXfrmPolicy,
+    Reason::PreMd5Ao,
+    Reason::PreSocketFilter,
+    Reason::PreMinTtl,
+    Reason::PreCsum,
+    Reason::PrePsp,
+    Reason::PreTimewait,
+];
+
 /// An argument and the names that prototypes give it, newest first.
 pub type Argument = (Arg, &'static [&'static str]);
 
@@ -49,6 +83,9 @@ pub struct Hook {
     pub when: When,
     /// Whether the function is IPv6's: a kernel without IPv6 lacks it and loses nothing.
     pub ipv6: bool,
+    /// The events that alone need it; without any of them asked for it is not attached. Empty if
+    /// it is always needed.
+    pub only_for: &'static [Reason],
     /// What is seen through it.
     pub provides: &'static [Milestone],
     /// What is lost without it.
@@ -61,186 +98,43 @@ impl Hook {
     pub const fn is_milestone(&self) -> bool {
         self.args.is_empty()
     }
+
+    /// Whether anything that was asked for needs it.
+    pub fn is_needed(&self, asked: Asked) -> bool {
+        self.only_for.is_empty() || self.only_for.iter().any(|&reason| asked.wants(reason))
+    }
 }
 
-use Kind::{Entry, Return};
-use When::{Always, ReturnsBool, ReturnsVoid, WithoutCounters};
+mod ack;
+mod syn;
 
 const SK: &[&str] = &["sk"];
 const SKB: &[&str] = &["skb"];
 
+const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS];
+
 /// Every hook.
-pub const HOOKS: &[Hook] = &[
-    Hook {
-        programs: &[("conn_request", Entry), ("conn_request_exit", Return)],
-        targets: &["tcp_conn_request"],
-        args: &[(Arg::ConnRequestSk, SK), (Arg::ConnRequestSkb, SKB)],
-        need: Mandatory,
-        when: Always,
-        ipv6: false,
-        provides: &[Milestone::ConnRequest],
-        costs: "no dropped SYN is seen",
-    },
-    Hook {
-        programs: &[("v4_conn_request", Entry), ("v4_conn_request_exit", Return)],
-        targets: &["tcp_v4_conn_request"],
-        args: &[(Arg::V4ConnRequestSk, SK), (Arg::V4ConnRequestSkb, SKB)],
-        need: Mandatory,
-        when: Always,
-        ipv6: false,
-        provides: &[],
-        costs: "SYNs over IPv4 that never reach tcp_conn_request are not seen",
-    },
-    Hook {
-        programs: &[("v6_conn_request", Entry), ("v6_conn_request_exit", Return)],
-        targets: &["tcp_v6_conn_request"],
-        args: &[(Arg::V6ConnRequestSk, SK), (Arg::V6ConnRequestSkb, SKB)],
-        need: Optional,
-        when: Always,
-        ipv6: true,
-        provides: &[],
-        costs: "SYNs over IPv6 that never reach tcp_conn_request are not seen",
-    },
-    Hook {
-        programs: &[("check_req", Entry), ("check_req_exit", Return)],
-        targets: &["tcp_check_req"],
-        args: &[
-            (Arg::CheckReqSk, SK),
-            (Arg::CheckReqSkb, SKB),
-            (Arg::CheckReqFastopen, &["fastopen"]),
-            (Arg::CheckReqStolen, &["req_stolen"]),
-        ],
-        need: Mandatory,
-        when: Always,
-        ipv6: false,
-        provides: &[Milestone::RequestStolen, Milestone::ResetReceived],
-        costs: "no dropped ACK is seen",
-    },
-    Hook {
-        programs: &[("v4_syn_recv_sock", Entry), ("v4_syn_recv_sock_exit", Return)],
-        targets: &["tcp_v4_syn_recv_sock"],
-        args: &[(Arg::V4SynRecvSk, SK), (Arg::V4SynRecvSkb, SKB)],
-        need: Mandatory,
-        when: Always,
-        ipv6: false,
-        provides: &[Milestone::ChildRefused],
-        costs: "no connection that was refused at its last ACK is seen",
-    },
-    Hook {
-        programs: &[("v6_syn_recv_sock", Entry), ("v6_syn_recv_sock_exit", Return)],
-        targets: &["tcp_v6_syn_recv_sock"],
-        args: &[(Arg::V6SynRecvSk, SK), (Arg::V6SynRecvSkb, SKB)],
-        need: Optional,
-        when: Always,
-        ipv6: true,
-        provides: &[],
-        costs: "ACKs over IPv6 that met a full accept queue are unattributed",
-    },
-    // Static, and inlined into tcp_conn_request on 5.10 and 6.1: the counters tell instead.
-    Hook {
-        programs: &[("flood_action_exit", Return)],
-        targets: &["tcp_syn_flood_action"],
-        args: &[],
-        need: Optional,
-        when: ReturnsBool,
-        ipv6: false,
-        provides: &[Milestone::FloodRefused, Milestone::FloodCookie],
-        costs: "a full SYN queue is told by the kernel's counters alone",
-    },
-    Hook {
-        programs: &[("request_allocated", Entry)],
-        targets: &["inet_reqsk_alloc"],
-        args: &[],
-        need: Optional,
-        when: Always,
-        ipv6: false,
-        provides: &[Milestone::RequestAllocated],
-        costs: "the queue tests are told from what comes after them by the kernel's counters alone",
-    },
-    Hook {
-        programs: &[("peer_proven_exit", Return)],
-        targets: &["tcp_peer_is_proven"],
-        args: &[],
-        need: Optional,
-        when: ReturnsBool,
-        ipv6: false,
-        provides: &[Milestone::PeerUnproven],
-        costs: "SYNs refused for the reserved quarter of tcp_max_syn_backlog are unattributed",
-    },
-    // It returns whether the request was queued, or, in 5.10, nothing: there it queues always.
-    Hook {
-        programs: &[("request_queued_exit", Return)],
-        targets: &["inet_csk_reqsk_queue_hash_add"],
-        args: &[],
-        need: Mandatory,
-        when: ReturnsBool,
-        ipv6: false,
-        provides: &[Milestone::RequestQueued, Milestone::QueueRaceLost],
-        costs: "a SYN that was queued cannot be told from one that was dropped",
-    },
-    Hook {
-        programs: &[("request_queued", Entry)],
-        targets: &["inet_csk_reqsk_queue_hash_add"],
-        args: &[],
-        need: Mandatory,
-        when: ReturnsVoid,
-        ipv6: false,
-        provides: &[Milestone::RequestQueued],
-        costs: "a SYN that was queued cannot be told from one that was dropped",
-    },
-    Hook {
-        programs: &[("synack_made", Entry)],
-        targets: &["tcp_make_synack"],
-        args: &[],
-        need: Optional,
-        when: WithoutCounters,
-        ipv6: false,
-        provides: &[Milestone::SynAckMade],
-        costs: "without the kernel's counters too, no dropped SYN is seen",
-    },
-    Hook {
-        programs: &[("child_created", Entry)],
-        targets: &["tcp_create_openreq_child"],
-        args: &[],
-        need: Optional,
-        when: Always,
-        ipv6: false,
-        provides: &[Milestone::ChildCreated],
-        costs: "that the accept queue refused a last ACK is inferred",
-    },
-    Hook {
-        programs: &[("route_asked", Entry)],
-        targets: &["inet6_csk_route_req"],
-        args: &[],
-        need: Optional,
-        when: Always,
-        ipv6: true,
-        provides: &[Milestone::RouteAsked],
-        costs: "that the accept queue refused a last ACK is inferred",
-    },
-    Hook {
-        programs: &[("request_dropped_exit", Return)],
-        targets: &["inet_csk_reqsk_queue_drop"],
-        args: &[],
-        need: Optional,
-        when: ReturnsBool,
-        ipv6: false,
-        provides: &[Milestone::RequestDropped],
-        costs: "a last ACK answered by a reset is not told from one that was ignored",
-    },
-    Hook {
-        programs: &[("synack_resent", Entry)],
-        targets: &["tcp_rtx_synack"],
-        args: &[],
-        need: Optional,
-        when: Always,
-        ipv6: false,
-        provides: &[Milestone::SynAckResent],
-        costs: "a repeated SYN that was answered again counts as an unattributed drop",
-    },
-];
+pub fn all() -> impl Iterator<Item = &'static Hook> {
+    TABLES.iter().copied().flatten()
+}
 
 /// The names of all functions that the table asks for.
 pub fn targets() -> impl Iterator<Item = &'static str> {
-    HOOKS.iter().flat_map(|hook| hook.targets).copied()
+    all().flat_map(|hook| hook.targets).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use ebpf_probes::Arg;
+
+    use super::all;
+
+    #[test]
+    fn every_argument_has_a_row_of_its_own() {
+        // One forgotten would be read from register 255.
+        let args: HashSet<Arg> = all().flat_map(|hook| hook.args).map(|&(arg, _)| arg).collect();
+        assert_eq!(args.len(), Arg::COUNT);
+    }
 }

@@ -8,7 +8,7 @@ use ebpf_probes::{Config, Counter, Field, Milestone, Reason};
 
 use super::btf::{KernelBtf, LookupError, Prototype, Returned};
 use super::fields::{self, CountersError, FIELDS, FieldError, Need};
-use super::hooks::{self, HOOKS, Hook, Kind, When};
+use super::hooks::{self, Asked, Hook, Kind, When};
 use super::precision;
 
 mod error;
@@ -98,16 +98,16 @@ impl Plan {
     ///
     /// # Errors
     /// If syndrop cannot work on it.
-    pub fn for_this_kernel(excluded: &[&str]) -> Result<Self, PlanError> {
+    pub fn for_this_kernel(asked: Asked, excluded: &[&str]) -> Result<Self, PlanError> {
         let btf = KernelBtf::open(&Self::wanted())?;
-        Self::resolve(&btf, excluded)
+        Self::resolve(&btf, asked, excluded)
     }
 
     /// The plan for the kernel of these types, without the hooks of the excluded programs.
     ///
     /// # Errors
     /// If a mandatory field or hook is not to be had.
-    pub fn resolve(btf: &KernelBtf, excluded: &[&str]) -> Result<Self, PlanError> {
+    pub fn resolve(btf: &KernelBtf, asked: Asked, excluded: &[&str]) -> Result<Self, PlanError> {
         let mut plan = Self {
             probes: Vec::new(),
             config: Config::UNRESOLVED,
@@ -119,7 +119,7 @@ impl Plan {
         };
         plan.resolve_fields(btf)?;
         plan.uncounted = fields::resolve_counters(btf, &mut plan.config).err();
-        plan.resolve_hooks(btf, excluded)?;
+        plan.resolve_hooks(btf, asked, excluded)?;
         let precision = precision::of(plan.config.watched, plan.uncounted.is_none());
         plan.inferred = precision.inferred;
         plan.unobservable = precision.unobservable;
@@ -143,9 +143,15 @@ impl Plan {
         Ok(())
     }
 
-    fn resolve_hooks(&mut self, btf: &KernelBtf, excluded: &[&str]) -> Result<(), PlanError> {
+    fn resolve_hooks(
+        &mut self,
+        btf: &KernelBtf,
+        asked: Asked,
+        excluded: &[&str],
+    ) -> Result<(), PlanError> {
         let mut failed: Vec<(&Hook, HookError)> = Vec::new();
-        for hook in HOOKS {
+        let needed = |hook: &&Hook| hook.is_needed(asked);
+        for hook in hooks::all().filter(needed) {
             let watched = hook.provides.iter().fold(0, |bits, milestone| bits | milestone.bit());
             match self.try_hook(hook, btf, excluded) {
                 Outcome::Planned(target) => {
@@ -178,7 +184,7 @@ impl Plan {
 
     /// Whether another mandatory row of the same function was planned.
     fn stands_in(&self, failed: &Hook) -> bool {
-        HOOKS.iter().any(|hook| {
+        hooks::all().any(|hook| {
             hook.need == Need::Mandatory
                 && hook.targets == failed.targets
                 && hook

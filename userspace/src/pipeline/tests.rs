@@ -64,7 +64,8 @@ fn drops(count: usize) -> Vec<Event> {
 
 fn counted(count: u64) -> Snapshot {
     let SynDrop { listener, reason, stage, evidence, shown, .. } = syn_drop();
-    let bucket = Bucket { listener, reason, stage, evidence, shown };
+    let moves = reason.moves();
+    let bucket = Bucket { listener, reason, stage, evidence, shown, moves };
     Snapshot { totals: vec![Total { bucket, count }], ..Snapshot::default() }
 }
 

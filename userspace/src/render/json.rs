@@ -95,7 +95,7 @@ impl<'a> From<&'a Incident> for DropLine<'a> {
             listener: listener(&drop.listener, drop.cookie, owner),
             function: drop.function.name().into(),
             cpu: drop.cpu,
-            attempt: None,
+            attempt: drop.attempt,
         }
     }
 }

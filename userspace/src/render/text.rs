@@ -75,8 +75,10 @@ impl Render for Text {
         let time = self.zone.to_datetime(*time).time();
         let entry = catalogue::of(drop.reason);
         let style = self.style(match entry.outcome {
+            _ if drop.reason.is_notice() => AnsiColor::Cyan.on_default(),
             Some(Outcome::Silent) => AnsiColor::Yellow.on_default(),
             Some(Outcome::Reset) => AnsiColor::Red.on_default(),
+            Some(Outcome::SynAckAgain | Outcome::ChallengeAck) => AnsiColor::Green.on_default(),
             None => AnsiColor::Magenta.on_default(),
         });
         let local = drop.packet.map(|packet| packet.local).or(drop.listener.bound);

@@ -18,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 use super::{Event, Losses, Lost, NetnsCounter, Next, Opening, Settings, Snapshot, Source, Total};
 use crate::decode;
 use crate::kernel::fields::Need;
-use crate::kernel::hooks::HOOKS;
+use crate::kernel::hooks;
 use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights};
 use diagnostics::Diagnostics;
 use programs::ProgramsError;
@@ -107,7 +107,7 @@ fn plan_and_attach(settings: &Settings) -> Result<(Plan, Ebpf), LiveError> {
     let btf = btf.map_err(PlanError::from)?;
     let mut excluded = Vec::new();
     loop {
-        let plan = Plan::resolve(&btf, &excluded)?;
+        let plan = Plan::resolve(&btf, settings.asked, &excluded)?;
         match programs::start(&plan, settings) {
             Ok(ebpf) => return Ok((plan, ebpf)),
             Err(ProgramsError::Attach { program, .. }) if optional(program) => {
@@ -119,8 +119,7 @@ fn plan_and_attach(settings: &Settings) -> Result<(Plan, Ebpf), LiveError> {
 }
 
 fn optional(program: &str) -> bool {
-    HOOKS
-        .iter()
+    hooks::all()
         .filter(|hook| hook.programs.iter().any(|(name, _)| *name == program))
         .all(|hook| hook.need == Need::Optional)
 }
@@ -252,7 +251,10 @@ fn moved(baseline: &Baseline, totals: &[Total]) -> Vec<NetnsCounter> {
             explained: None,
         })
     });
-    rows.collect()
+    // One that not every kernel has is news only where it moved.
+    let told =
+        |row: &NetnsCounter| row.counter.is_everywhere() || row.kernel.is_some_and(|by| by > 0);
+    rows.filter(told).collect()
 }
 
 /// What was counted after the baseline was taken.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::decode::{Bucket, ListenerId, SynDrop};
 use crate::incident::{Incident, Owner};
+use crate::kernel::hooks::Asked;
 
 pub mod live;
 pub mod replay;
@@ -21,6 +22,8 @@ pub mod replay;
 pub struct Settings {
     /// What is shown.
     pub filter: Filter,
+    /// What is watched beyond drops by a listener's own code.
+    pub asked: Asked,
     /// Whether the probes shall log their own diagnostics to stderr.
     pub verbose: bool,
 }

@@ -174,6 +174,8 @@ impl Replay {
             stage: drop.stage,
             evidence: drop.evidence,
             shown,
+            // What they explained is in the recording's summary.
+            moves: drop.reason.moves(),
         };
         *self.counts.entry(bucket).or_default() += 1;
         let (first, last) = self.span.unwrap_or((incident.time, incident.time));
@@ -202,9 +204,10 @@ impl Replay {
                 let bucket = Bucket {
                     listener,
                     reason,
-                    stage: entry.stage.unwrap_or(Stage::Syn),
+                    stage: reason.stage().unwrap_or(Stage::Syn),
                     evidence: if inferred { Evidence::Inferred } else { Evidence::Observed },
                     shown: true,
+                    moves: reason.moves(),
                 };
                 let count = recorded.saturating_sub(here);
                 if count > 0 {

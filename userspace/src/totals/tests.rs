@@ -14,7 +14,8 @@ fn listener(inode: u64) -> ListenerId {
 }
 
 fn total(inode: u64, reason: Reason, evidence: Evidence, shown: bool, count: u64) -> Total {
-    let bucket = Bucket { listener: listener(inode), reason, stage: Stage::Syn, evidence, shown };
+    let (stage, moves) = (Stage::Syn, reason.moves());
+    let bucket = Bucket { listener: listener(inode), reason, stage, evidence, shown, moves };
     Total { bucket, count }
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use ebpf_probes::{ABSENT, Arg, Counter, Reason};
+use ebpf_probes::{ABSENT, Counter, Reason};
 
 use super::{Kind, Plan};
 use crate::kernel::fields::FIELDS;
-use crate::kernel::hooks::HOOKS;
+use crate::kernel::hooks;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,14 +48,16 @@ impl Plan {
             return writeln!(f, "counters unknown: {why}");
         }
         for &counter in Counter::ALL {
-            let offset = self.config.counters[counter as usize];
-            writeln!(f, "counter {} at {offset}", counter.name())?;
+            match self.config.counters[counter as usize] {
+                u32::MAX => writeln!(f, "counter {} unknown", counter.name())?,
+                offset => writeln!(f, "counter {} at {offset}", counter.name())?,
+            }
         }
         writeln!(f, "per-cpu pointers at {}", self.config.percpu_pointers)
     }
 
     fn arguments(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for hook in HOOKS {
+        for hook in hooks::all() {
             for &(arg, names) in hook.args {
                 let position = self.config.args[arg as usize];
                 if let ([name, ..], [target, ..]) = (names, hook.targets)
@@ -75,14 +77,3 @@ fn reasons(f: &mut fmt::Formatter<'_>, word: &str, reasons: &[Reason]) -> fmt::R
     }
     Ok(())
 }
-
-// Every argument has a row of its own; one forgotten would be read from register 255.
-const _: () = {
-    let mut rows = 0;
-    let mut hook = 0;
-    while hook < HOOKS.len() {
-        rows += HOOKS[hook].args.len();
-        hook += 1;
-    }
-    assert!(rows == Arg::COUNT);
-};

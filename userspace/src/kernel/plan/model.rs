@@ -2,6 +2,7 @@
 
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::btf::blob::{Blob, VOID};
+use crate::kernel::hooks::{self, Asked, When};
 use crate::kernel::plan::Plan;
 
 /// What differs from a recent kernel.
@@ -21,11 +22,11 @@ pub(super) struct Model<'a> {
 
 impl Model<'_> {
     pub(super) fn plan(&self) -> Result<Plan, super::PlanError> {
-        Plan::resolve(&self.btf(), &[])
+        Plan::resolve(&self.btf(), Asked::EVERYTHING, &[])
     }
 
     pub(super) fn btf(&self) -> KernelBtf {
-        let mut making = Making { blob: Blob::new(), without: self.without };
+        let mut making = Making { blob: Blob::new(), without: self.without, made: Vec::new() };
         self.structs(&mut making);
         self.functions(&mut making);
         let bytes = making.blob.finish();
@@ -86,7 +87,16 @@ impl Model<'_> {
         let pointers = making.blob.array(pointer, 0);
         let tail = making.structure("", &[("value", pointers), ("pptrs", pointers)]);
         making.structure("bpf_array", &[("map", long), ("elem_size", int), ("", tail)]);
-        let counters = [("LISTENOVERFLOWS", 20), ("LISTENDROPS", 21), ("TCPREQQFULLDROP", 75)];
+        let counters = [
+            ("EMBRYONICRSTS", 1),
+            ("SYNCOOKIESFAILED", 4),
+            ("LISTENOVERFLOWS", 20),
+            ("LISTENDROPS", 21),
+            ("PAWSESTABREJECTED", 27),
+            ("TCPREQQFULLDROP", 75),
+            ("TCPDEFERACCEPTDROP", 100),
+            ("TSECRREJECTED", 101),
+        ];
         let names: Vec<_> =
             counters.iter().map(|(name, at)| (format!("LINUX_MIB_{name}"), *at)).collect();
         let kept: Vec<_> = names
@@ -119,12 +129,30 @@ impl Model<'_> {
         making.function("inet6_csk_route_req", p, &["sk", "fl6"]);
         making.function("inet_csk_reqsk_queue_drop", truth, &["sk", "req"]);
         making.function("tcp_rtx_synack", int, &["sk", "req"]);
+        Self::rest(making, truth, int);
+    }
+
+    /// Whatever else the table asks for, in its newest spelling.
+    fn rest(making: &mut Making<'_>, truth: u32, int: u32) {
+        for hook in hooks::all() {
+            let returns = match hook.when {
+                When::ReturnsBool => truth,
+                When::ReturnsVoid => VOID,
+                When::Always | When::WithoutCounters => int,
+            };
+            let parameters: Vec<&str> =
+                hook.args.iter().filter_map(|(_, names)| names.first()).copied().collect();
+            if let Some(target) = hook.targets.first() {
+                making.function(target, returns, &parameters);
+            }
+        }
     }
 }
 
 struct Making<'a> {
     blob: Blob,
     without: &'a [&'a str],
+    made: Vec<String>,
 }
 
 impl Making<'_> {
@@ -145,7 +173,8 @@ impl Making<'_> {
     }
 
     fn function(&mut self, name: &str, returns: u32, parameters: &[&str]) {
-        if self.has(name) {
+        if self.has(name) && !self.made.iter().any(|made| made == name) {
+            self.made.push(name.to_owned());
             let parameters: Vec<_> = parameters.iter().map(|&name| (name, 1)).collect();
             self.blob.function(name, returns, &parameters);
         }

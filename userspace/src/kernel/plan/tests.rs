@@ -7,7 +7,7 @@ use super::model::Model;
 use super::{Plan, PlanError};
 use crate::exit::Exit;
 use crate::kernel::btf::KernelBtf;
-use crate::kernel::hooks::Kind;
+use crate::kernel::hooks::{self, Asked, Kind};
 use crate::kernel::release;
 
 fn programs(plan: &Plan) -> Vec<&'static str> {
@@ -25,11 +25,11 @@ fn a_kernel_that_has_everything_needs_nothing_else() {
     assert!(plan.inferred.is_empty() && plan.unobservable.is_empty());
     assert_eq!(plan.probes.len(), 20);
     assert!(plan.config.fields.iter().all(|slot| *slot != ABSENT));
-    assert_eq!(plan.config.counters, [160, 168, 600]);
+    assert_eq!(plan.config.counters, [160, 168, 600, 32, 800, 216, 8, 808]);
     assert_eq!(plan.config.percpu_pointers, 48);
-    let watched: Vec<_> =
-        Milestone::ALL.iter().copied().filter(|&milestone| !plan.watches(milestone)).collect();
-    assert_eq!(watched, [Milestone::SynAckMade], "counters make it needless");
+    let provided = hooks::all().flat_map(|hook| hook.provides).copied();
+    let unwatched: Vec<_> = provided.filter(|&milestone| !plan.watches(milestone)).collect();
+    assert_eq!(unwatched, [Milestone::SynAckMade], "counters make it needless");
 }
 
 #[test]
@@ -195,10 +195,12 @@ fn a_kernel_without_ipv6_misses_nothing() {
 
 #[test]
 fn an_excluded_program_takes_its_twin_along() {
-    let plan = Plan::resolve(&Model::default().btf(), &["v6_conn_request_exit"]).unwrap();
+    let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &["v6_conn_request_exit"])
+        .unwrap();
     assert_eq!(missing(&plan), ["v6_conn_request"]);
     assert!(!programs(&plan).iter().any(|program| program.starts_with("v6_conn_request")));
-    let error = Plan::resolve(&Model::default().btf(), &["conn_request"]).unwrap_err();
+    let error =
+        Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &["conn_request"]).unwrap_err();
     assert!(error.to_string().contains("tcp_conn_request"), "{error}");
 }
 
@@ -231,7 +233,7 @@ fn golden(release: &str) -> PathBuf {
 #[test]
 fn this_kernel_is_laid_out_as_was_seen_before() {
     let Ok(expected) = fs::read_to_string(golden(&release())) else { return };
-    assert_eq!(Plan::for_this_kernel(&[]).unwrap().to_string(), expected);
+    assert_eq!(Plan::for_this_kernel(Asked::EVERYTHING, &[]).unwrap().to_string(), expected);
 }
 
 /// Compares the layouts of all `RELEASE.btf` in a folder; a release without one gets it.
@@ -248,7 +250,7 @@ fn known_kernels_are_laid_out_as_was_seen_before() {
         let release = path.file_stem().unwrap().to_str().unwrap();
         let bytes = fs::read(&path).unwrap();
         let btf = KernelBtf::from_bytes(bytes, release, &Plan::wanted()).unwrap();
-        let found = Plan::resolve(&btf, &[]).unwrap().to_string();
+        let found = Plan::resolve(&btf, Asked::EVERYTHING, &[]).unwrap().to_string();
         match fs::read_to_string(golden(release)) {
             Ok(expected) => assert_eq!(found, expected, "{release}"),
             Err(_) => fs::write(golden(release), found).unwrap(),

@@ -173,8 +173,7 @@ fn what_does_not_agree_is_said_with_likely_sources() {
     insta::assert_snapshot!(end(&summary).split_once("ListenDrops").unwrap().1, @r"
           5 of 10 explained
                      5 left over; likely from: 3 unattributed drops, 2 missed probes, 1 drop
-                     uncounted, an ICMP error that ended a half-open request, a SYN to a broadcast
-                     address, a cookie's ACK, SMC, a child that could not be made
+                     uncounted, SMC, or a packet that came while probes were put in place
     ListenOverflows  5 of 4 explained
                      1 more than the kernel counted: either its counter was read at another moment, or
                      drops were named wrongly

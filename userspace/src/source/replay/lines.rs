@@ -111,6 +111,8 @@ impl TryFrom<DropLine<'_>> for Incident {
                 abort_on_overflow: line.sysctl.abort_on_overflow,
             },
             cpu: line.cpu,
+            attempt: line.attempt,
+            first_ns: None,
             shown: true,
         };
         Ok(Self { time: line.time.0, drop, owner: line.listener.into() })
