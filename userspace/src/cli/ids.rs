@@ -36,7 +36,7 @@ fn find(word: &str, kind: &str, among: fn(&Entry) -> bool) -> Result<Reason, Str
     let alike = |entry: &Entry| strsim::jaro_winkler(word, entry.slug);
     let nearest = catalogue::all()
         .filter(|entry| among(entry))
-        .max_by(|one, other| alike(one).total_cmp(&alike(other)))
+        .min_by(|one, other| alike(other).total_cmp(&alike(one)))
         .filter(|entry| alike(entry) >= ALIKE);
     Err(match nearest {
         Some(entry) => format!("no {kind} is called that; did you mean {}?", entry.slug),
@@ -55,9 +55,8 @@ pub(super) fn list() -> String {
     let drops = |entry: &Entry| !entry.reason.is_notice();
     let mut text = String::from("Reasons by stage, what each means is in docs/reasons.md:\n");
     for &stage in Stage::ALL {
-        let of_stage = |entry: &&Entry| {
-            drops(entry) && !before(entry) && entry.reason.stage() == Some(stage)
-        };
+        let of_stage =
+            |entry: &&Entry| drops(entry) && !before(entry) && entry.reason.stage() == Some(stage);
         row(&mut text, catalogue::stage(stage), catalogue::all().filter(of_stage));
     }
     let any = |entry: &&Entry| drops(entry) && !before(entry) && entry.reason.stage().is_none();

@@ -123,6 +123,9 @@ impl Plan {
         let precision = precision::of(plan.config.watched, plan.uncounted.is_none());
         plan.inferred = precision.inferred;
         plan.unobservable = precision.unobservable;
+        // What nobody asked for is not missed.
+        plan.inferred.retain(|&reason| asked.wants(reason));
+        plan.unobservable.retain(|&reason| asked.wants(reason));
         Ok(plan)
     }
 
