@@ -187,7 +187,7 @@ fn the_summary_has_every_part() {
     5 drops of 3 connections from 1 client in 10.0 s
 
            5 syn-queue-full               SYN met a full SYN queue, SYN cookies being off (1 inferred)
-             Set net.ipv4.tcp_syncookies=1; if these clients are real, give listen() more backlog.
+             Set net.ipv4.tcp_syncookies=1 (cookies cost TCP options), or give listen() more backlog.
 
            5 [::]:80  queue limit 8  ngi\u{1b}nx[12]  /a
              5 syn-queue-full
