@@ -29,6 +29,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// A client that had been refused got in.
+    pub const RECOVERED: Self = Self::observed(Reason::ClientRecovered, Stage::Ack);
+
     const fn new(reason: Reason, stage: Stage, evidence: Evidence) -> Self {
         Self { reason, stage, evidence, moves: reason.moves() }
     }

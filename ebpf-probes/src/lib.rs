@@ -24,4 +24,7 @@ pub use counter::{Counter, Counters};
 pub use facts::{Facts, Milestone, Milestones};
 pub use field::{ABSENT, Field, FieldSlot};
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
-pub use record::{DropRecord, LOSS_COUNT, Loss, TOTALS_MAX, TotalKey, Unknown};
+pub use record::{
+    CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT, Loss,
+    TOTALS_MAX, TotalKey, Unknown,
+};

@@ -4,7 +4,7 @@ use ebpf_probes::{Function, Milestone, check_req};
 
 use super::read::{self, Address};
 use super::slot::{self, Outer};
-use super::{output, packet};
+use super::{clients, output, packet};
 
 /// `tcp_check_req` was entered. For a Fast Open child the connection exists already, and the call
 /// may come from process context: such a call is not judged.
@@ -22,6 +22,7 @@ pub(crate) fn enter(sk: Address, skb: Address, fastopen: bool, stolen: Address) 
 pub(crate) fn exit(returned: Address) {
     let Some(slot) = slot::close(Outer::CheckReq) else { return };
     if !returned.is_null() && returned != slot.sk {
+        clients::recovered(slot, Function::TcpCheckReq);
         return;
     }
     if read::at::<u8>(slot.stolen).is_some_and(|stolen| stolen != 0) {

@@ -1,6 +1,7 @@
 //! Probes, from the hook down to the ring buffer.
 
 mod check_req;
+mod clients;
 mod conn_request;
 mod counters;
 mod kprobe;

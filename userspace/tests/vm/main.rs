@@ -7,6 +7,7 @@
 
 mod bystander;
 mod case;
+mod clients;
 mod endings;
 mod filters;
 mod flood;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         mixed::cases(),
         flood::cases(),
         filters::cases(),
+        clients::cases(),
         text::cases(),
         endings::cases(),
         usage::cases(),

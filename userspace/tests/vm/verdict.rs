@@ -136,6 +136,9 @@ fn summary(row: &Scenario, setting: &Setting, played: &Played, report: &Report) 
     ensure!(summary.drops == total, "drops are not {total:?}");
     let clients: BTreeSet<_> = refused.iter().map(|refused| refused.flow.client.ip()).collect();
     ensure!(summary.clients == u64::try_from(clients.len())?, "clients are not {}", clients.len());
+    let flows: BTreeSet<_> = refused.iter().map(|refused| refused.flow).collect();
+    let connections = u64::try_from(flows.len())?;
+    ensure!(summary.connections == connections, "connections are not {connections}");
     let [listener] = summary.by_listener.as_slice() else {
         bail!("not one listener");
     };
@@ -162,5 +165,8 @@ pub(crate) fn complete(report: &Report) -> Result<()> {
     ensure!(lost == (0, 0, 0), "lost, sampled out, missed: {lost:?}");
     ensure!(summary.uncounted_drops == 0, "{} drops not counted", summary.uncounted_drops);
     ensure!(summary.clients_exact, "not every client was seen");
+    ensure!(summary.connections_exact, "not every connection was seen");
+    let bounds = (summary.forgotten_clients, summary.unfollowed_clients);
+    ensure!(bounds == (0, 0), "forgotten, not followed: {bounds:?}");
     Ok(())
 }
