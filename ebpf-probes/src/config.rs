@@ -22,6 +22,14 @@ pub enum Arg {
     V6ConnRequestSk,
     /// `skb` of `tcp_v6_conn_request`
     V6ConnRequestSkb,
+    /// `sk` of `subflow_v4_conn_request`
+    SubflowV4Sk,
+    /// `skb` of `subflow_v4_conn_request`
+    SubflowV4Skb,
+    /// `sk` of `subflow_v6_conn_request`
+    SubflowV6Sk,
+    /// `skb` of `subflow_v6_conn_request`
+    SubflowV6Skb,
     /// `sk` of `tcp_check_req`: the listener
     CheckReqSk,
     /// `skb` of `tcp_check_req`

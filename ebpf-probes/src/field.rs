@@ -29,6 +29,8 @@ pub enum Field {
     ListenerSynLen,
     /// `inet_connection_sock.icsk_accept_queue.young`
     ListenerSynYoung,
+    /// `inet_connection_sock.icsk_accept_queue.fastopenq.max_qlen`: 0 without Fast Open
+    ListenerTfoLimit,
     /// `socket_alloc.vfs_inode`: from a `struct socket` to its inode
     SocketInode,
     /// `inode.i_ino`
@@ -69,6 +71,7 @@ impl Field {
         Self::SockSocket,
         Self::ListenerSynLen,
         Self::ListenerSynYoung,
+        Self::ListenerTfoLimit,
         Self::SocketInode,
         Self::InodeNumber,
         Self::NetInum,

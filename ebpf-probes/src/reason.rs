@@ -267,6 +267,10 @@ ids! {
         TcpRcvStateProcess = 16,
         /// net/ipv4/inet_connection_sock.c
         InetCskCompleteHashdance = 17,
+        /// net/mptcp/subflow.c
+        SubflowV4ConnRequest = 18,
+        /// net/mptcp/subflow.c
+        SubflowV6ConnRequest = 19,
     }
 }
 
@@ -292,6 +296,8 @@ impl Function {
             Self::TcpV6Rcv => "tcp_v6_rcv",
             Self::TcpRcvStateProcess => "tcp_rcv_state_process",
             Self::InetCskCompleteHashdance => "inet_csk_complete_hashdance",
+            Self::SubflowV4ConnRequest => "subflow_v4_conn_request",
+            Self::SubflowV6ConnRequest => "subflow_v6_conn_request",
         }
     }
 }

@@ -40,7 +40,7 @@ fn syn_with_counters() {
         (
             "lost the race to the hash",
             seen(&[RequestAllocated, RequestQueued, QueueRaceLost], &[]),
-            observed(Reason::Unattributed),
+            observed(Reason::SynDupRequestRace),
         ),
         (
             "SYN queue, with the milestone",
@@ -68,7 +68,7 @@ fn syn_with_counters() {
             observed(Reason::SynBacklogReserved),
         ),
         (
-            "no route, LSM, memory",
+            "refused after the allocation by nobody known",
             seen(&[RequestAllocated], &[ListenDrops]),
             observed(Reason::Unattributed),
         ),
@@ -81,6 +81,67 @@ fn syn_with_counters() {
     ];
     for (name, facts, want) in rows {
         assert_eq!(brief(conn_request(&facts)), want, "{name}");
+    }
+}
+
+#[test]
+fn syn_after_the_allocation() {
+    let rows = [
+        (RequestNomem, Reason::SynNomem),
+        (MptcpRefused, Reason::SynMptcpReject),
+        (LsmDenied, Reason::SynLsmDenied),
+        (NoRoute, Reason::SynNoRoute),
+        (AuthOptionBad, Reason::SynAuthOptionBad),
+    ];
+    for (milestone, reason) in rows {
+        let facts = seen(&[RequestAllocated, CookieMade, milestone], &[Counter::ListenDrops]);
+        let verdict = conn_request(&facts).expect("a drop");
+        assert_eq!((verdict.reason, verdict.stage), (reason, Stage::Syn));
+        assert_eq!(verdict.moves, Counters::of(&[Counter::ListenDrops]));
+    }
+}
+
+#[test]
+fn syn_that_was_answered_otherwise() {
+    use Counter::{ListenDrops, ListenOverflows, TcpFastOpenListenOverflow};
+    let queued = &[RequestAllocated, RequestQueued];
+    let rows: [(&str, Facts, Reason, &[Counter]); 7] = [
+        ("cookie", seen(&[RequestAllocated, CookieMade], &[]), Reason::CookieSent, &[]),
+        (
+            "a cookie that could not be sent",
+            seen(&[RequestAllocated, CookieMade, SynAckFailed], &[]),
+            Reason::SynackSendFailed,
+            &[],
+        ),
+        ("Fast Open", seen(&[RequestAllocated, ChildQueued], &[]), Reason::TfoChild, &[]),
+        (
+            "Fast Open, listener closing",
+            seen(&[RequestAllocated, ChildQueueClosed], &[ListenDrops]),
+            Reason::SynTfoListenerClosing,
+            &[ListenDrops],
+        ),
+        (
+            "Fast Open queue full",
+            seen(queued, &[TcpFastOpenListenOverflow]),
+            Reason::TfoQueueFull,
+            &[TcpFastOpenListenOverflow],
+        ),
+        (
+            "Fast Open child failed",
+            seen(&[RequestAllocated, ChildRefused, RequestQueued], &[ListenDrops]),
+            Reason::TfoChildFailed,
+            &[ListenDrops],
+        ),
+        (
+            "Fast Open child met a full accept queue",
+            seen(&[RequestAllocated, ChildRefused, RequestQueued], &[ListenDrops, ListenOverflows]),
+            Reason::TfoChildFailed,
+            &[ListenDrops, ListenOverflows],
+        ),
+    ];
+    for (name, facts, reason, moves) in rows {
+        let verdict = conn_request(&facts).expect(name);
+        assert_eq!((verdict.reason, verdict.moves), (reason, Counters::of(moves)), "{name}");
     }
 }
 
@@ -159,7 +220,11 @@ fn wrapper_and_cookie_child() {
     assert_eq!(conn_request_wrapper(&seen(&[ConnRequest], &[])), None);
     assert_eq!(
         brief(conn_request_wrapper(&seen(&[], &[Counter::ListenDrops]))),
-        Some((Reason::Unattributed, Evidence::Observed))
+        Some((Reason::SynDstNotUnicast, Evidence::Observed))
+    );
+    assert_eq!(
+        brief(conn_request_wrapper(&seen(&[SourceMapped], &[]))),
+        Some((Reason::SynV4MappedSource, Evidence::Observed))
     );
     assert_eq!(syn_recv_sock(&seen(&[ChildCreated], &[])), None);
     assert_eq!(

@@ -78,6 +78,12 @@ fn returned(ctx: &RetProbeContext) -> Address {
     Address::new(ctx.ret())
 }
 
+/// Only the lower half of an `int` in a register is defined.
+#[inline(always)]
+fn returned_error(ctx: &RetProbeContext) -> bool {
+    ctx.ret::<u64>() as u32 != 0
+}
+
 /// Only the lowest byte of a `bool` in a register is defined.
 #[inline(always)]
 fn returned_true(ctx: &RetProbeContext) -> bool {

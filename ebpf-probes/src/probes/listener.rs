@@ -30,6 +30,14 @@ pub(crate) fn syncookies(sk: Address) -> u32 {
     value
 }
 
+/// Whether the listener takes Fast Open SYNs.
+#[inline(always)]
+pub(crate) fn has_tfo(sk: Address) -> bool {
+    let mut limit = 0_u32;
+    read::copy(&mut limit, sk, Field::ListenerTfoLimit);
+    limit != 0
+}
+
 /// Fills in whatever a record says of the listener and its namespace.
 #[inline(always)]
 pub(crate) fn describe(sk: Address, queues: &Queues, record: &mut DropRecord) {

@@ -51,6 +51,18 @@ pub(crate) fn describe(skb: Address, record: &mut DropRecord) {
     }
 }
 
+/// Whether an IPv6 packet comes from an IPv4 address in disguise.
+#[inline(always)]
+pub(crate) fn has_mapped_source(skb: Address) -> bool {
+    const VERSION_6: u8 = 6;
+    let mut network = 0_u16;
+    let (mut version, mut source) = (0_u8, [0_u8; 12]);
+    let mut failed = read::copy(&mut network, skb, Field::SkbNetworkHeader);
+    let ip = read::pointer(skb, Field::SkbHead).add(network.into());
+    failed |= read::copy_at(&mut version, ip) | read::copy_at(&mut source, ip.add(8));
+    failed == 0 && version >> 4 == VERSION_6 && source == MAPPED
+}
+
 /// Whether a packet that reached TCP has the RST flag.
 #[inline(always)]
 pub(crate) fn is_reset(skb: Address) -> bool {

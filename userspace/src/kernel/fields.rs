@@ -105,6 +105,12 @@ pub const FIELDS: &[FieldRow] = &[
         Optional,
     ),
     row(
+        Field::ListenerTfoLimit,
+        &[of("inet_connection_sock", "icsk_accept_queue.fastopenq.max_qlen")],
+        Bytes(4),
+        Optional,
+    ),
+    row(
         Field::SocketInode,
         &[Spelling { structure: "socket_alloc", path: "vfs_inode", base: Some("socket") }],
         Place,

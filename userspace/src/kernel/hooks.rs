@@ -29,6 +29,10 @@ pub enum When {
     ReturnsVoid,
     /// Where the probes cannot read the kernel's counters.
     WithoutCounters,
+    /// Where the kernel has this struct: without it nothing can pass the function.
+    Where(&'static str),
+    /// Where the function exists: without it nothing like it is done.
+    IfPresent,
 }
 
 /// What the user asked for beyond drops by a listener's own code.
@@ -121,6 +125,14 @@ pub fn all() -> impl Iterator<Item = &'static Hook> {
 /// The names of all functions that the table asks for.
 pub fn targets() -> impl Iterator<Item = &'static str> {
     all().flat_map(|hook| hook.targets).copied()
+}
+
+/// The names of all structs whose presence decides about a hook.
+pub fn structures() -> impl Iterator<Item = &'static str> {
+    all().filter_map(|hook| match hook.when {
+        When::Where(structure) => Some(structure),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

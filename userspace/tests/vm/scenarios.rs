@@ -91,8 +91,13 @@ pub(crate) const ACCEPT_QUEUE_FULL_ACK_RST: Scenario = Scenario {
 };
 
 /// SYNs that cannot be answered; it can be played any number of times.
-pub(crate) const NO_ROUTE: Scenario =
-    Scenario { name: "unattributed-syn-no-route", provoke: provoke::no_route, ..USUAL };
+pub(crate) const NO_ROUTE: Scenario = Scenario {
+    name: "syn-no-route",
+    provoke: provoke::no_route,
+    reason: "syn-no-route",
+    outcome: Some("silent"),
+    ..USUAL
+};
 
 /// All rows.
 const SCENARIOS: &[Scenario] = &[
@@ -126,14 +131,18 @@ const SCENARIOS: &[Scenario] = &[
     },
     NO_ROUTE,
     Scenario {
-        name: "unattributed-syn-not-unicast",
+        name: "syn-dst-not-unicast",
         bound: Bound::Any,
+        reason: "syn-dst-not-unicast",
+        outcome: Some("silent"),
         provoke: provoke::not_unicast,
         function: conn_request,
         ..USUAL
     },
     Scenario {
-        name: "unattributed-syn-mapped-source",
+        name: "syn-v4mapped-source",
+        reason: "syn-v4mapped-source",
+        outcome: Some("silent"),
         families: &[Family::V6],
         provoke: provoke::mapped_source,
         function: conn_request,

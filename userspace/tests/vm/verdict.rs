@@ -13,7 +13,17 @@ use crate::scenario::Scenario;
 use crate::setting::{Played, Setting};
 
 /// The counters that syndrop reconciles.
-pub(crate) const RECONCILED: &[&str] = &["ListenDrops", "ListenOverflows", "TCPReqQFullDrop"];
+pub(crate) const RECONCILED: &[&str] = &[
+    "ListenDrops",
+    "ListenOverflows",
+    "TCPReqQFullDrop",
+    "SyncookiesFailed",
+    "TCPDeferAcceptDrop",
+    "PAWSEstab",
+    "EmbryonicRsts",
+    "TSEcrRejected",
+    "TCPFastOpenListenOverflow",
+];
 
 /// Fails unless the report says exactly what was played.
 pub(crate) fn judge(

@@ -23,9 +23,11 @@ fn a_kernel_that_has_everything_needs_nothing_else() {
     let plan = Model::default().plan().unwrap();
     assert!(plan.missing.is_empty() && plan.unknown.is_empty() && plan.uncounted.is_none());
     assert!(plan.inferred.is_empty() && plan.unobservable.is_empty());
-    assert_eq!(plan.probes.len(), 20);
+    let programs: usize = hooks::all().map(|hook| hook.programs.len()).sum();
+    // One row is for kernels that queue without saying so, one for those without counters.
+    assert_eq!(plan.probes.len(), programs - 2);
     assert!(plan.config.fields.iter().all(|slot| *slot != ABSENT));
-    assert_eq!(plan.config.counters, [160, 168, 600, 32, 800, 216, 8, 808]);
+    assert_eq!(plan.config.counters, [160, 168, 600, 32, 800, 216, 8, 808, 816]);
     assert_eq!(plan.config.percpu_pointers, 48);
     let provided = hooks::all().flat_map(|hook| hook.provides).copied();
     let unwatched: Vec<_> = provided.filter(|&milestone| !plan.watches(milestone)).collect();
@@ -139,20 +141,25 @@ fn without_counters_another_milestone_stands_in() {
         assert_eq!(plan.config.counters, [u32::MAX; Counter::COUNT], "{lost}");
         assert_eq!(plan.config.percpu_pointers, u32::MAX, "{lost}");
         assert!(plan.watches(Milestone::SynAckMade), "{lost}");
-        assert!(plan.inferred.is_empty() && plan.unobservable.is_empty(), "{lost}");
+        assert!(plan.inferred.is_empty(), "{lost}");
+        assert_eq!(plan.unobservable, [Reason::TfoQueueFull], "{lost}");
     }
 }
 
 /// What each optional hook is worth, with the counters and without.
 #[test]
 fn a_missing_hook_costs_what_the_decision_tables_say() {
-    use Reason::{AcceptQueueFullAck, AcceptQueueFullAckRst, SynBacklogReserved, SynQueueFull};
+    use Reason::{
+        AcceptQueueFullAck, AcceptQueueFullAckRst, SynBacklogReserved, SynNomem, SynQueueFull,
+        SynV4MappedSource,
+    };
+    /// A program among those that are missing then, its function, what is inferred, unobservable.
     type Costs<'a> = (&'a str, &'a str, &'a [Reason], &'a [Reason]);
     let rows: &[Costs<'_>] = &[
-        ("v6_conn_request", "tcp_v6_conn_request", &[], &[]),
+        ("v6_conn_request", "tcp_v6_conn_request", &[], &[SynV4MappedSource]),
         ("v6_syn_recv_sock", "tcp_v6_syn_recv_sock", &[], &[]),
         ("flood_action_exit", "tcp_syn_flood_action", &[], &[]),
-        ("request_allocated", "inet_reqsk_alloc", &[], &[]),
+        ("request_allocated_exit", "inet_reqsk_alloc", &[], &[SynNomem]),
         ("peer_proven_exit", "tcp_peer_is_proven", &[], &[SynBacklogReserved]),
         (
             "child_created",
@@ -171,7 +178,7 @@ fn a_missing_hook_costs_what_the_decision_tables_say() {
     ];
     for (program, function, inferred, unobservable) in rows {
         let plan = Model { without: &[function], ..Model::default() }.plan().unwrap();
-        assert_eq!(missing(&plan), [*program]);
+        assert!(missing(&plan).contains(program), "{program}");
         assert_eq!((&plan.inferred[..], &plan.unobservable[..]), (*inferred, *unobservable));
     }
     let uncounted = ["LINUX_MIB_LISTENDROPS", "tcp_syn_flood_action"];
@@ -218,6 +225,8 @@ fn only_the_judges_of_a_call_are_no_milestones() {
         twice("tcp_conn_request"),
         twice("tcp_v4_conn_request"),
         twice("tcp_v6_conn_request"),
+        twice("subflow_v4_conn_request"),
+        twice("subflow_v6_conn_request"),
         twice("tcp_check_req"),
         twice("tcp_v4_syn_recv_sock"),
         twice("tcp_v6_syn_recv_sock"),
