@@ -174,7 +174,8 @@ pub(super) const ROWS: &[Hook] = &[
         when: ReturnsVoid,
         ipv6: false,
         only_for: &[],
-        provides: &[Milestone::RequestQueued],
+        // Both of two equal requests are queued: that race cannot be lost.
+        provides: &[Milestone::RequestQueued, Milestone::QueueRaceLost],
         costs: "a SYN that was queued cannot be told from one that was dropped",
     },
     Hook {

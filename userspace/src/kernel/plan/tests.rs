@@ -187,7 +187,9 @@ fn a_missing_hook_costs_what_the_decision_tables_say() {
     let blind = ["LINUX_MIB_LISTENDROPS", "tcp_make_synack"];
     let plan = Model { without: &blind, ..Model::default() }.plan().unwrap();
     assert_eq!(missing(&plan), ["synack_made"]);
-    assert_eq!(plan.unobservable, [Reason::AcceptQueueFullSyn, SynQueueFull]);
+    for reason in [Reason::AcceptQueueFullSyn, SynQueueFull] {
+        assert!(plan.unobservable.contains(&reason), "{reason:?}");
+    }
 }
 
 #[test]
