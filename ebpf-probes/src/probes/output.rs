@@ -64,15 +64,14 @@ pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
     packet::describe(slot.skb, record);
     listener::describe(slot.sk, &slot.queues, record);
     record.shown = u8::from(shows(read::filter(), record));
-    if matches!(verdict.reason, Reason::Unattributed) {
-        debug!(
-            (),
-            "unattributed drop in {}: milestones 0x{:x}, local port {}",
-            function.name(),
-            milestones,
-            record.local_port
-        );
-    }
+    debug!(
+        (),
+        "{}: reason {}, milestones 0x{:x}, local port {}",
+        function.name(),
+        verdict.reason as u16,
+        milestones,
+        record.local_port
+    );
     count(record, verdict.moves);
     if record.shown != 0 && EVENTS.output::<DropRecord>(&*record, 0).is_err() {
         lost(Loss::RingFull);

@@ -57,8 +57,9 @@ impl Asked {
     }
 }
 
-/// Drops before the listener's code, and one that only a hook on nearly every packet shows.
+/// Drops before the listener's code, and two that only a hook on nearly every packet shows.
 pub const BEFORE_LISTENER: &[Reason] = &[
+    Reason::SynAuthOptionBad,
     Reason::SynFin,
     Reason::PreXfrmPolicy,
     Reason::PreMd5Ao,
