@@ -69,6 +69,16 @@ impl Peer {
         self.send(flow, Segment { syn: true, seq: CLIENT_ISN, stamps, ..Segment::default() })
     }
 
+    /// A SYN with more options.
+    pub(crate) fn syn_with(&mut self, flow: &Flow, options: &'static [u8]) -> Result<()> {
+        self.send(flow, Segment { syn: true, seq: CLIENT_ISN, options, ..Segment::default() })
+    }
+
+    /// A SYN that carries data.
+    pub(crate) fn syn_and_data(&mut self, flow: &Flow, data: &'static [u8]) -> Result<()> {
+        self.send(flow, Segment { syn: true, seq: CLIENT_ISN, data, ..Segment::default() })
+    }
+
     /// The handshake's last packet, for the SYN-ACK that was received.
     pub(crate) fn ack(&mut self, flow: &Flow, synack: Segment) -> Result<()> {
         self.stamped_ack(flow, synack, None)

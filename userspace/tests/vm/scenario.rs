@@ -18,6 +18,14 @@ pub(crate) enum Bound {
     Any,
 }
 
+/// Which kind of socket listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tcp,
+    /// A TCP socket of the kernel's own listens inside it.
+    Mptcp,
+}
+
 /// One row of `scenarios.rs`.
 #[derive(Debug)]
 pub(crate) struct Scenario {
@@ -27,6 +35,7 @@ pub(crate) struct Scenario {
     pub(crate) sysctls: &'static [Sysctl],
     pub(crate) backlog: i32,
     pub(crate) bound: Bound,
+    pub(crate) kind: Kind,
     pub(crate) provoke: Provoke,
     /// How many packets are refused.
     pub(crate) count: usize,

@@ -1,5 +1,7 @@
 //! Every drop that is provoked, one row each.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::case::Case;
@@ -7,7 +9,7 @@ use crate::flow::Family;
 use crate::netns::Home;
 use crate::netstat::Netstat;
 use crate::provoke;
-use crate::scenario::{Bound, Scenario};
+use crate::scenario::{Bound, Kind, Scenario};
 use crate::setting::Setting;
 use crate::trace::{Trace, Vantage};
 use crate::verdict;
@@ -22,6 +24,7 @@ const USUAL: Scenario = Scenario {
     sysctls: &[],
     backlog: 8,
     bound: Bound::Server,
+    kind: Kind::Tcp,
     provoke: provoke::accept_queue_full_syn,
     count: 7,
     reason: "unattributed",
@@ -150,6 +153,41 @@ const SCENARIOS: &[Scenario] = &[
         ..USUAL
     },
     Scenario {
+        name: "syn-mptcp-reject",
+        kind: Kind::Mptcp,
+        provoke: provoke::unknown_token,
+        reason: "syn-mptcp-reject",
+        outcome: Some("reset"),
+        need: Some(mptcp),
+        ..USUAL
+    },
+    Scenario {
+        name: "mptcp-accept-queue-full-syn",
+        kind: Kind::Mptcp,
+        need: Some(mptcp),
+        ..ACCEPT_QUEUE_FULL_SYN
+    },
+    Scenario {
+        name: "mptcp-accept-queue-full-ack",
+        kind: Kind::Mptcp,
+        need: Some(mptcp),
+        ..ACCEPT_QUEUE_FULL_ACK
+    },
+    Scenario {
+        name: "mptcp-syn-dst-not-unicast",
+        kind: Kind::Mptcp,
+        bound: Bound::Any,
+        provoke: provoke::not_unicast,
+        reason: "syn-dst-not-unicast",
+        outcome: Some("silent"),
+        function: |family| match family {
+            Family::V4 | Family::Mapped => "subflow_v4_conn_request",
+            Family::V6 => "subflow_v6_conn_request",
+        },
+        need: Some(mptcp),
+        ..USUAL
+    },
+    Scenario {
         name: "unattributed-ack-paws",
         provoke: provoke::paws,
         stage: "ack",
@@ -202,6 +240,12 @@ fn conn_request(family: Family) -> &'static str {
         Family::V4 | Family::Mapped => "tcp_v4_conn_request",
         Family::V6 => "tcp_v6_conn_request",
     }
+}
+
+/// Kernels without it have no sockets of that protocol.
+fn mptcp() -> Result<Option<String>> {
+    let has = Path::new("/proc/sys/net/mptcp/enabled").exists();
+    Ok((!has).then(|| "this kernel has no MPTCP".to_owned()))
 }
 
 /// Kernels that check the echoed time also count what they refuse for it.

@@ -25,6 +25,9 @@ pub(crate) struct Segment {
     pub(crate) ack_seq: u32,
     /// The timestamps option: the sender's clock, and the echo of the other's.
     pub(crate) stamps: Option<(u32, u32)>,
+    /// Further TCP options as they are on the wire.
+    pub(crate) options: &'static [u8],
+    pub(crate) data: &'static [u8],
 }
 
 impl Segment {
@@ -57,8 +60,10 @@ impl Segment {
             options.push(TcpOptionElement::Timestamp(own, echo));
         }
         header.set_options(&options).context("failed to write TCP options")?;
+        let raw = [header.options.as_slice(), self.options].concat();
+        header.set_options_raw(&raw).context("failed to write TCP options")?;
         let mut packet = Vec::new();
-        ip.tcp_header(header).write(&mut packet, &[]).context("failed to build a packet")?;
+        ip.tcp_header(header).write(&mut packet, self.data).context("failed to build a packet")?;
         Ok(packet)
     }
 
@@ -74,6 +79,8 @@ impl Segment {
             seq: header.sequence_number,
             ack_seq: header.acknowledgment_number,
             stamps,
+            options: &[],
+            data: &[],
         }
     }
 }

@@ -54,7 +54,7 @@ impl Setting {
             (Bound::Server, Family::V4 | Family::V6) => peer.link().server(family),
             (Bound::Server, Family::Mapped) | (Bound::Any, _) => family.any(),
         };
-        let listener = Listener::new(family, address, PORT, row.backlog)?;
+        let listener = Listener::of_kind(row.kind, family, address, PORT, row.backlog)?;
         Ok(Self {
             rig: Rig::new(peer, listener, family),
             netns: netns::inode()?,

@@ -9,7 +9,7 @@ use rustix::system::uname;
 use crate::netstat::Counters;
 use crate::report::{AcceptQueue, DropEvent, End, Owner, Report, SynQueue};
 use crate::rig::Refused;
-use crate::scenario::Scenario;
+use crate::scenario::{Kind, Scenario};
 use crate::setting::{Played, Setting};
 
 /// The counters that syndrop reconciles.
@@ -93,6 +93,8 @@ fn one(
 ) -> Result<()> {
     let listener = &setting.rig.listener;
     let limit = listener.backlog();
+    // What listens is a socket inside the one that the program has.
+    let hidden = row.kind == Kind::Mptcp;
     let expected = DropEvent {
         reason: row.reason.to_owned(),
         stage: row.stage.to_owned(),
@@ -107,8 +109,12 @@ fn one(
         sysctl: setting.sysctls,
         listener: Owner {
             netns: setting.netns,
-            inode: listener.inode(),
-            cookie: Some(listener.cookie().to_string()),
+            inode: if hidden { event.listener.inode } else { listener.inode() },
+            cookie: if hidden {
+                event.listener.cookie.clone()
+            } else {
+                Some(listener.cookie().to_string())
+            },
             bound: listener.bound().into(),
             // Who owns it may be unknown.
             ..event.listener.clone()
@@ -150,7 +156,8 @@ fn summary(row: &Scenario, setting: &Setting, played: &Played, report: &Report) 
         bail!("not one listener");
     };
     ensure!(listener.drops == total, "the listener's drops are not {total:?}");
-    ensure!(listener.listener.inode == setting.rig.listener.inode(), "another listener");
+    let same = listener.listener.inode == setting.rig.listener.inode();
+    ensure!(same || row.kind == Kind::Mptcp, "another listener");
     ensure!(listener.local == End::from(setting.rig.listener.bound()), "another listener");
     complete(report)?;
     let reconciled = RECONCILED.iter().filter_map(|name| played.moved.get_key_value(*name));
