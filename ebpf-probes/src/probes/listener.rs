@@ -38,6 +38,12 @@ pub(crate) fn has_tfo(sk: Address) -> bool {
     limit != 0
 }
 
+/// Whether the listener has `TCP_DEFER_ACCEPT`; yes, if that cannot be read.
+#[inline(always)]
+pub(crate) fn defers_accept(sk: Address) -> bool {
+    read::read::<u8>(sk, Field::ListenerDefer).is_none_or(|retries| retries != 0)
+}
+
 /// Fills in whatever a record says of the listener and its namespace.
 #[inline(always)]
 pub(crate) fn describe(sk: Address, queues: &Queues, record: &mut DropRecord) {

@@ -2,6 +2,7 @@
 
 mod check_req;
 mod conn_request;
+mod cookie_check;
 mod counters;
 mod kprobe;
 mod listener;

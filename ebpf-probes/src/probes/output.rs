@@ -41,7 +41,7 @@ pub(crate) fn lost(loss: Loss) {
 /// Counts and reports an event. A notice that nobody asked for is only counted, and only where it
 /// explains a counter. Kept out of line: the judges are many, and this is long.
 #[inline(never)]
-pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
+pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     let wanted = !verdict.reason.is_notice() || is_noticed(read::filter(), verdict.reason as u16);
     if !wanted && verdict.moves.is_empty() {
         return;
@@ -61,7 +61,7 @@ pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
     record.function = function as u8;
     record.padding = [0; 2];
     (record.first_ns, record.attempt) = (0, 0);
-    packet::describe(slot.skb, record);
+    packet::describe(slot, record);
     listener::describe(slot.sk, &slot.queues, record);
     record.shown = u8::from(shows(read::filter(), record));
     debug!(

@@ -98,10 +98,9 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// Whether its programs only tell that the function was passed: those that judge a call take
-    /// arguments of it.
+    /// Whether it only tells that the function was passed: to judge a call takes both its ends.
     pub const fn is_milestone(&self) -> bool {
-        self.args.is_empty()
+        self.programs.len() == 1
     }
 
     /// Whether anything that was asked for needs it.
@@ -111,12 +110,13 @@ impl Hook {
 }
 
 mod ack;
+mod cookie;
 mod syn;
 
 const SK: &[&str] = &["sk"];
 const SKB: &[&str] = &["skb"];
 
-const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS];
+const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS, cookie::ROWS];
 
 /// Every hook.
 pub fn all() -> impl Iterator<Item = &'static Hook> {

@@ -136,6 +136,7 @@ impl Plan {
         for row in FIELDS {
             match row.resolve(btf) {
                 Ok(slot) => self.config.fields[row.field as usize] = slot,
+                Err(_) if row.need == Need::IfPresent => {}
                 Err(why) if row.need == Need::Optional => {
                     self.unknown.push(MissingField { field: row.field, why });
                 }

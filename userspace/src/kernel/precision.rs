@@ -49,10 +49,11 @@ const USUAL: Case = Case {
 };
 
 mod ack;
+mod cookie;
 mod syn;
 
 /// Every way in which each reason shows.
-const CASES: &[&[Case]] = &[syn::CASES, ack::CASES];
+const CASES: &[&[Case]] = &[syn::CASES, ack::CASES, cookie::CASES];
 
 impl Case {
     fn verdict(&self, watched: u64, counted: bool) -> Option<Verdict> {

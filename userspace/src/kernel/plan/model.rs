@@ -55,12 +55,25 @@ impl Model<'_> {
         let queue = if self.long_queues { long } else { int };
         making.structure(
             "sock",
-            &[("sk_ack_backlog", queue), ("sk_max_ack_backlog", queue), ("sk_socket", pointer)],
+            &[
+                ("sk_ack_backlog", queue),
+                ("sk_max_ack_backlog", queue),
+                ("sk_socket", pointer),
+                ("sk_dst_cache", pointer),
+            ],
         );
+        making.structure("tcp_sock", &[("ao_info", pointer)]);
+        making.structure("tcp_request_sock", &[("rcv_isn", int)]);
         let fast = making.structure("", &[("qlen", int), ("max_qlen", int)]);
         let queue = making.structure(
             "",
-            &[("lock", int), ("qlen", atomic), ("young", atomic), ("fastopenq", fast)],
+            &[
+                ("lock", int),
+                ("qlen", atomic),
+                ("young", atomic),
+                ("fastopenq", fast),
+                ("rskq_defer_accept", byte),
+            ],
         );
         making.structure("inet_connection_sock", &[("icsk_accept_queue", queue)]);
         let socket = making.structure("socket", &[("state", int), ("file", pointer)]);
@@ -133,7 +146,6 @@ impl Model<'_> {
         making.function("tcp_make_synack", p, &["sk", "dst", "req"]);
         making.function("tcp_create_openreq_child", p, &["sk", "req", "skb"]);
         making.function("inet6_csk_route_req", p, &["sk", "fl6"]);
-        making.function("inet_csk_reqsk_queue_drop", truth, &["sk", "req"]);
         making.function("tcp_rtx_synack", int, &["sk", "req"]);
         Self::rest(making, truth, int);
     }
