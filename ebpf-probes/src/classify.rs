@@ -8,11 +8,12 @@ use crate::counter::{Counter, Counters};
 use crate::reason::{Evidence, Reason, Stage};
 
 mod ack;
+mod child;
 mod cookie;
 mod syn;
 
-pub use ack::check_req;
-pub use cookie::syn_recv_sock;
+pub use ack::{check_req, check_req_child};
+pub use cookie::{cookie_check, syn_recv_sock};
 pub use syn::{conn_request, conn_request_wrapper};
 
 /// What became of a packet or a request.

@@ -22,10 +22,20 @@ pub enum Arg {
     V6ConnRequestSk,
     /// `skb` of `tcp_v6_conn_request`
     V6ConnRequestSkb,
+    /// `sk` of `subflow_v4_conn_request`
+    SubflowV4Sk,
+    /// `skb` of `subflow_v4_conn_request`
+    SubflowV4Skb,
+    /// `sk` of `subflow_v6_conn_request`
+    SubflowV6Sk,
+    /// `skb` of `subflow_v6_conn_request`
+    SubflowV6Skb,
     /// `sk` of `tcp_check_req`: the listener
     CheckReqSk,
     /// `skb` of `tcp_check_req`
     CheckReqSkb,
+    /// `req` of `tcp_check_req`
+    CheckReqReq,
     /// `fastopen` of `tcp_check_req`
     CheckReqFastopen,
     /// `req_stolen` of `tcp_check_req`
@@ -38,11 +48,21 @@ pub enum Arg {
     V6SynRecvSk,
     /// `skb` of `tcp_v6_syn_recv_sock`
     V6SynRecvSkb,
+    /// `sk` of `inet_csk_prepare_forced_close`: the child
+    ForcedCloseSk,
+    /// `sk` of `cookie_v4_check`: the listener
+    CookieV4Sk,
+    /// `skb` of `cookie_v4_check`
+    CookieV4Skb,
+    /// `sk` of `cookie_v6_check`: the listener
+    CookieV6Sk,
+    /// `skb` of `cookie_v6_check`
+    CookieV6Skb,
 }
 
 impl Arg {
     /// How many there are.
-    pub const COUNT: usize = Self::V6SynRecvSkb as usize + 1;
+    pub const COUNT: usize = Self::CookieV6Skb as usize + 1;
 }
 
 /// How many ports a filter can name.

@@ -24,6 +24,8 @@ pub enum Counter {
     EmbryonicRsts,
     /// `LINUX_MIB_TSECRREJECTED`, since about 6.15
     TsEcrRejected,
+    /// `LINUX_MIB_TCPFASTOPENLISTENOVERFLOW`
+    TcpFastOpenListenOverflow,
 }
 
 impl Counter {
@@ -37,6 +39,7 @@ impl Counter {
         Self::PawsEstab,
         Self::EmbryonicRsts,
         Self::TsEcrRejected,
+        Self::TcpFastOpenListenOverflow,
     ];
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
@@ -52,6 +55,7 @@ impl Counter {
             Self::PawsEstab => "PAWSEstab",
             Self::EmbryonicRsts => "EmbryonicRsts",
             Self::TsEcrRejected => "TSEcrRejected",
+            Self::TcpFastOpenListenOverflow => "TCPFastOpenListenOverflow",
         }
     }
 
@@ -66,6 +70,7 @@ impl Counter {
             Self::PawsEstab => "LINUX_MIB_PAWSESTABREJECTED",
             Self::EmbryonicRsts => "LINUX_MIB_EMBRYONICRSTS",
             Self::TsEcrRejected => "LINUX_MIB_TSECRREJECTED",
+            Self::TcpFastOpenListenOverflow => "LINUX_MIB_TCPFASTOPENLISTENOVERFLOW",
         }
     }
 

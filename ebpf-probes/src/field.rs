@@ -25,10 +25,20 @@ pub enum Field {
     SockAcceptLimit,
     /// `sock.sk_socket`
     SockSocket,
+    /// `sock.sk_dst_cache`: the route
+    SockRoute,
+    /// `tcp_sock.ao_info`: the TCP-AO keys
+    SockAuthKeys,
     /// `inet_connection_sock.icsk_accept_queue.qlen`: length of the SYN queue
     ListenerSynLen,
     /// `inet_connection_sock.icsk_accept_queue.young`
     ListenerSynYoung,
+    /// `inet_connection_sock.icsk_accept_queue.fastopenq.max_qlen`: 0 without Fast Open
+    ListenerTfoLimit,
+    /// `inet_connection_sock.icsk_accept_queue.rskq_defer_accept`
+    ListenerDefer,
+    /// `tcp_request_sock.rcv_isn`: the number of the SYN
+    RequestNumber,
     /// `socket_alloc.vfs_inode`: from a `struct socket` to its inode
     SocketInode,
     /// `inode.i_ino`
@@ -67,8 +77,13 @@ impl Field {
         Self::SockAcceptLen,
         Self::SockAcceptLimit,
         Self::SockSocket,
+        Self::SockRoute,
+        Self::SockAuthKeys,
         Self::ListenerSynLen,
         Self::ListenerSynYoung,
+        Self::ListenerTfoLimit,
+        Self::ListenerDefer,
+        Self::RequestNumber,
         Self::SocketInode,
         Self::InodeNumber,
         Self::NetInum,

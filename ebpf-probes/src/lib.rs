@@ -18,7 +18,10 @@ mod nature;
 mod reason;
 mod record;
 
-pub use classify::{Verdict, check_req, conn_request, conn_request_wrapper, syn_recv_sock};
+pub use classify::{
+    Verdict, check_req, check_req_child, conn_request, conn_request_wrapper, cookie_check,
+    syn_recv_sock,
+};
 pub use config::{Arg, Config, Filter, MAX_PORTS};
 pub use counter::{Counter, Counters};
 pub use facts::{Facts, Milestone, Milestones};

@@ -5,7 +5,7 @@
 
 use crate::counter::Counter::{
     EmbryonicRsts, ListenDrops, ListenOverflows, PawsEstab, SyncookiesFailed, TcpDeferAcceptDrop,
-    TcpReqQFullDrop, TsEcrRejected,
+    TcpFastOpenListenOverflow, TcpReqQFullDrop, TsEcrRejected,
 };
 use crate::counter::Counters;
 use crate::reason::{Reason, Stage};
@@ -172,6 +172,7 @@ impl Reason {
             Self::AckDeferred => &[TcpDeferAcceptDrop],
             Self::RequestClientRst | Self::RequestBadSyn => &[EmbryonicRsts],
             Self::CookieAckInvalid => &[SyncookiesFailed],
+            Self::TfoQueueFull => &[TcpFastOpenListenOverflow],
             Self::Unattributed
             | Self::SynV4MappedSource
             | Self::SynDupRequestRace
@@ -213,7 +214,6 @@ impl Reason {
             | Self::RequestSynackRtxFailed
             | Self::RequestMigrated
             | Self::TfoChild
-            | Self::TfoQueueFull
             | Self::Accepted
             | Self::ClientRecovered
             | Self::ClientGone => &[],

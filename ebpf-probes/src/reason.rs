@@ -233,6 +233,17 @@ ids! {
     }
 }
 
+impl Evidence {
+    /// What follows from two things that are known, each in its own way.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Observed, Self::Observed) => Self::Observed,
+            (Self::Inferred, _) | (_, Self::Inferred) => Self::Inferred,
+        }
+    }
+}
+
 ids! {
     /// The kernel function that holds the branch.
     Function(u8), "function" {
@@ -272,6 +283,10 @@ ids! {
         TcpRcvStateProcess = 16,
         /// net/ipv4/inet_connection_sock.c
         InetCskCompleteHashdance = 17,
+        /// net/mptcp/subflow.c
+        SubflowV4ConnRequest = 18,
+        /// net/mptcp/subflow.c
+        SubflowV6ConnRequest = 19,
     }
 }
 
@@ -297,6 +312,8 @@ impl Function {
             Self::TcpV6Rcv => "tcp_v6_rcv",
             Self::TcpRcvStateProcess => "tcp_rcv_state_process",
             Self::InetCskCompleteHashdance => "inet_csk_complete_hashdance",
+            Self::SubflowV4ConnRequest => "subflow_v4_conn_request",
+            Self::SubflowV6ConnRequest => "subflow_v6_conn_request",
         }
     }
 }

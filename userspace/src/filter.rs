@@ -100,9 +100,8 @@ impl Wanted {
         }
         filter.notices = bits(&notices);
         match &self.notices {
-            Notices::None => {}
             Notices::All if notices.is_empty() => filter.notices = u64::MAX,
-            Notices::All => {}
+            Notices::All | Notices::None => {}
             Notices::Only(more) => filter.notices |= bits(more),
         }
         if !self.stages.is_empty() {

@@ -65,6 +65,7 @@ pub const fn other_sources(counter: Counter) -> &'static str {
         Counter::SyncookiesFailed | Counter::TcpDeferAcceptDrop | Counter::EmbryonicRsts => {
             "a packet that came while probes were put in place"
         }
+        Counter::TcpFastOpenListenOverflow => "a SYN that came while probes were put in place",
         Counter::PawsEstab | Counter::TsEcrRejected => {
             "old packets of established connections, which count there too"
         }

@@ -101,7 +101,7 @@ pub(crate) fn refused(record: &mut DropRecord, keeps_out: bool) {
 
 /// A connection came about. If its client had been refused, that is news.
 #[inline(always)]
-pub(crate) fn recovered(slot: &Slot, function: Function) {
+pub(crate) fn recovered(slot: &mut Slot, function: Function) {
     let Some(&latest) = REFUSED_LATEST.get(0) else { return };
     if latest == 0 {
         return;

@@ -4,11 +4,15 @@ use ebpf_probes::{Counter, Facts, Function, Milestone, conn_request, conn_reques
 
 use super::read::Address;
 use super::slot::{self, Outer, Slot};
-use super::{counters, listener, output};
+use super::{counters, listener, output, packet};
 
-/// What tells the queue tests apart.
-const COUNTED: [Counter; 3] =
-    [Counter::ListenOverflows, Counter::ListenDrops, Counter::TcpReqQFullDrop];
+/// What tells the queue tests apart, and what Fast Open says of itself.
+const COUNTED: [Counter; 4] = [
+    Counter::ListenOverflows,
+    Counter::ListenDrops,
+    Counter::TcpReqQFullDrop,
+    Counter::TcpFastOpenListenOverflow,
+];
 
 /// `tcp_v4_conn_request` or `tcp_v6_conn_request` was entered.
 #[inline(always)]
@@ -24,6 +28,9 @@ pub(crate) fn enter_wrapper(outer: Outer, sk: Address, skb: Address) {
 #[inline(always)]
 pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
     let Some(slot) = slot::close(outer) else { return };
+    if !slot.facts.passed.has(Milestone::ConnRequest) && packet::has_mapped_source(slot.skb) {
+        slot.facts.passed = slot.facts.passed.with(Milestone::SourceMapped);
+    }
     if let Some(verdict) = conn_request_wrapper(&slot.facts) {
         output::report(slot, &verdict, function);
     }
@@ -60,7 +67,9 @@ fn at_entry(sk: Address, slot: &mut Slot) {
 #[inline(always)]
 pub(crate) fn exit() {
     let Some(slot) = slot::close(Outer::ConnRequest) else { return };
-    if slot.facts.counted != 0 && !slot.facts.passed.has(Milestone::RequestQueued) {
+    // A SYN that was queued left the counters alone, unless Fast Open was tried before.
+    let plain = slot.facts.passed.has(Milestone::RequestQueued) && !listener::has_tfo(slot.sk);
+    if slot.facts.counted != 0 && !plain {
         slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
     }
     if let Some(verdict) = conn_request(&slot.facts) {

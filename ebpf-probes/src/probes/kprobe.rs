@@ -37,6 +37,7 @@ macro_rules! passed {
 }
 
 mod ack;
+mod cookie;
 mod syn;
 
 /// The argument's register. On x86-64 six arguments travel in registers; one at a position that
@@ -76,6 +77,12 @@ fn address(ctx: &ProbeContext, which: Arg) -> Address {
 #[inline(always)]
 fn returned(ctx: &RetProbeContext) -> Address {
     Address::new(ctx.ret())
+}
+
+/// Only the lower half of an `int` in a register is defined.
+#[inline(always)]
+fn returned_error(ctx: &RetProbeContext) -> bool {
+    ctx.ret::<u64>() as u32 != 0
 }
 
 /// Only the lowest byte of a `bool` in a register is defined.

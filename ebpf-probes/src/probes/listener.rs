@@ -30,6 +30,20 @@ pub(crate) fn syncookies(sk: Address) -> u32 {
     value
 }
 
+/// Whether the listener takes Fast Open SYNs.
+#[inline(always)]
+pub(crate) fn has_tfo(sk: Address) -> bool {
+    let mut limit = 0_u32;
+    read::copy(&mut limit, sk, Field::ListenerTfoLimit);
+    limit != 0
+}
+
+/// Whether the listener has `TCP_DEFER_ACCEPT`; yes, if that cannot be read.
+#[inline(always)]
+pub(crate) fn defers_accept(sk: Address) -> bool {
+    read::read::<u8>(sk, Field::ListenerDefer).is_none_or(|retries| retries != 0)
+}
+
 /// Fills in whatever a record says of the listener and its namespace.
 #[inline(always)]
 pub(crate) fn describe(sk: Address, queues: &Queues, record: &mut DropRecord) {

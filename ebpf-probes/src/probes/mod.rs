@@ -3,6 +3,7 @@
 mod check_req;
 mod clients;
 mod conn_request;
+mod cookie_check;
 mod counters;
 mod kprobe;
 mod listener;

@@ -41,7 +41,7 @@ pub(crate) fn lost(loss: Loss) {
 /// Counts and reports an event. A notice that nobody asked for is only counted, and only where it
 /// explains a counter. Kept out of line: the judges are many, and this is long.
 #[inline(never)]
-pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
+pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     let wanted = !verdict.reason.is_notice() || is_noticed(read::filter(), verdict.reason as u16);
     // Whoever got in is forgotten, whether or not anybody wants to hear of it.
     let recovers = matches!(verdict.reason, Reason::ClientRecovered);
@@ -62,7 +62,7 @@ pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
     record.evidence = verdict.evidence as u8;
     record.function = function as u8;
     record.padding = [0; 2];
-    packet::describe(slot.skb, record);
+    packet::describe(slot, record);
     listener::describe(slot.sk, &slot.queues, record);
     if recovers {
         if !clients::recall(record) || !wanted {
@@ -74,15 +74,14 @@ pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
         clients::refused(record, verdict.reason.keeps_out());
     }
     record.shown = u8::from(shows(read::filter(), record));
-    if matches!(verdict.reason, Reason::Unattributed) {
-        debug!(
-            (),
-            "unattributed drop in {}: milestones 0x{:x}, local port {}",
-            function.name(),
-            milestones,
-            record.local_port
-        );
-    }
+    debug!(
+        (),
+        "{}: reason {}, milestones 0x{:x}, local port {}",
+        function.name(),
+        verdict.reason as u16,
+        milestones,
+        record.local_port
+    );
     count(record, verdict.moves);
     if record.shown != 0 && EVENTS.output::<DropRecord>(&*record, 0).is_err() {
         lost(Loss::RingFull);

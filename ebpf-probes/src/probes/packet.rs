@@ -2,9 +2,10 @@
 //!
 //! Offsets inside the IP and TCP headers are those of the protocols (RFC 791, 8200, 9293).
 
-use ebpf_probes::{DropRecord, Field, Unknown};
+use ebpf_probes::{DropRecord, Field, Milestone, Milestones, Unknown};
 
 use super::read::{self, Address};
+use super::slot::{Ends, Slot};
 
 /// What stands before an IPv4 address that is written as an IPv6 one.
 const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
@@ -18,9 +19,9 @@ pub(crate) fn mapped(v4: [u8; 4]) -> [u8; 16] {
     address
 }
 
-/// Fills in whatever a record says of the packet, from the headers of one that reached TCP.
+/// Finds out who talks to whom, from the headers of a packet that reached TCP.
 #[inline(always)]
-pub(crate) fn describe(skb: Address, record: &mut DropRecord) {
+pub(crate) fn seek(skb: Address, ends: &mut Ends) {
     let head = read::pointer(skb, Field::SkbHead);
     let (mut network, mut transport) = (0_u16, 0_u16);
     let mut failed = read::copy(&mut network, skb, Field::SkbNetworkHeader)
@@ -28,37 +29,99 @@ pub(crate) fn describe(skb: Address, record: &mut DropRecord) {
     let (ip, tcp) = (head.add(network.into()), head.add(transport.into()));
     let mut version = 0_u8;
     failed |= read::copy_at(&mut version, ip);
-    record.family = version >> 4;
-    match record.family {
+    ends.family = u32::from(version >> 4);
+    match ends.family {
         4 => {
-            let mut ends = [[0_u8; 4]; 2];
-            failed |= read::copy_at(&mut ends, ip.add(12));
-            (record.peer, record.local) = (mapped(ends[0]), mapped(ends[1]));
+            let mut addresses = [[0_u8; 4]; 2];
+            failed |= read::copy_at(&mut addresses, ip.add(12));
+            (ends.peer, ends.local) = (mapped(addresses[0]), mapped(addresses[1]));
         }
         6 => {
-            failed |= read::copy_at(&mut record.peer, ip.add(8))
-                | read::copy_at(&mut record.local, ip.add(24));
+            failed |= read::copy_at(&mut ends.peer, ip.add(8))
+                | read::copy_at(&mut ends.local, ip.add(24));
         }
         _ => failed = 1,
     }
     let mut ports = [0_u16; 2];
     failed |= read::copy_at(&mut ports, tcp);
-    (record.peer_port, record.local_port) = (u16::from_be(ports[0]), u16::from_be(ports[1]));
+    (ends.peer_port, ends.local_port) = (u16::from_be(ports[0]), u16::from_be(ports[1]));
+    ends.unknown = 0;
     if failed != 0 {
-        (record.peer, record.local) = ([0; 16], [0; 16]);
-        (record.peer_port, record.local_port, record.family) = (0, 0, 0);
-        record.unknown |= Unknown::Packet.bit();
+        (ends.peer, ends.local) = ([0; 16], [0; 16]);
+        (ends.peer_port, ends.local_port, ends.family) = (0, 0, 0);
+        ends.unknown = Unknown::Packet.bit();
     }
+    ends.sought = 1;
 }
 
-/// Whether a packet that reached TCP has the RST flag.
+/// Fills in whatever a record says of the packet.
 #[inline(always)]
-pub(crate) fn is_reset(skb: Address) -> bool {
-    const FLAGS: u64 = 13;
-    const RST: u8 = 0x04;
-    let mut transport = 0_u16;
-    let mut flags = 0_u8;
-    let failed = read::copy(&mut transport, skb, Field::SkbTransportHeader);
+pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
+    if slot.ends.sought == 0 {
+        seek(slot.skb, &mut slot.ends);
+    }
+    let ends = &slot.ends;
+    (record.peer, record.local) = (ends.peer, ends.local);
+    (record.peer_port, record.local_port) = (ends.peer_port, ends.local_port);
+    record.family = ends.family as u8;
+    record.unknown |= ends.unknown;
+}
+
+/// Whether an IPv6 packet comes from an IPv4 address in disguise.
+#[inline(always)]
+pub(crate) fn has_mapped_source(skb: Address) -> bool {
+    const VERSION_6: u8 = 6;
+    let mut network = 0_u16;
+    let (mut version, mut source) = (0_u8, [0_u8; 12]);
+    let mut failed = read::copy(&mut network, skb, Field::SkbNetworkHeader);
+    let ip = read::pointer(skb, Field::SkbHead).add(network.into());
+    failed |= read::copy_at(&mut version, ip) | read::copy_at(&mut source, ip.add(8));
+    failed == 0 && version >> 4 == VERSION_6 && source == MAPPED
+}
+
+/// The numbers and flags in a TCP header; all 0 if it cannot be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Header {
+    /// The sequence number.
+    pub(crate) number: u32,
+    /// The byte that holds the flags.
+    flags: u8,
+}
+
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
+
+/// The TCP header of a packet that reached TCP.
+#[inline(always)]
+pub(crate) fn header(skb: Address) -> Header {
+    let (mut transport, mut number, mut flags) = (0_u16, 0_u32, 0_u8);
+    read::copy(&mut transport, skb, Field::SkbTransportHeader);
     let tcp = read::pointer(skb, Field::SkbHead).add(transport.into());
-    failed | read::copy_at(&mut flags, tcp.add(FLAGS)) == 0 && flags & RST != 0
+    read::copy_at(&mut number, tcp.add(4));
+    read::copy_at(&mut flags, tcp.add(13));
+    Header { number: u32::from_be(number), flags }
+}
+
+impl Header {
+    /// Whether it is a SYN and nothing else.
+    pub(crate) const fn is_plain_syn(self) -> bool {
+        self.flags & (SYN | RST | ACK) == SYN
+    }
+
+    /// Its flags as milestones, added to others.
+    #[inline(always)]
+    pub(crate) const fn add_to(self, passed: Milestones) -> Milestones {
+        let mut bits = passed.0;
+        if self.flags & ACK != 0 {
+            bits |= Milestone::AckFlag.bit();
+        }
+        if self.flags & SYN != 0 {
+            bits |= Milestone::SynFlag.bit();
+        }
+        if self.flags & RST != 0 {
+            bits |= Milestone::ResetReceived.bit();
+        }
+        Milestones(bits)
+    }
 }

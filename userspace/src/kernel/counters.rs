@@ -111,9 +111,9 @@ mod tests {
     use super::{NetstatError, TcpExt};
 
     const NETSTAT: &str = "\
-TcpExt: SyncookiesFailed EmbryonicRsts PAWSEstab TCPDeferAcceptDrop ListenOverflows ListenDrops \
-TCPAbortFailed TCPReqQFullDrop TCPRetransFail
-TcpExt: 5 1 2 3 911 18446744073709551615 0 42 7
+TcpExt: TCPFastOpenListenOverflow SyncookiesFailed EmbryonicRsts PAWSEstab TCPDeferAcceptDrop \
+ListenOverflows ListenDrops TCPAbortFailed TCPReqQFullDrop TCPRetransFail
+TcpExt: 9 5 1 2 3 911 18446744073709551615 0 42 7
 IpExt: InNoRoutes InTruncatedPkts
 IpExt: 1 2
 ";
@@ -141,7 +141,7 @@ IpExt: 1 2
         let renamed = NETSTAT.replace("ListenDrops", "ListenLosses");
         assert_eq!(error(&renamed), NetstatError::Missing("ListenDrops"));
         let short = NETSTAT.replace(" 0 42 7", "");
-        assert_eq!(error(&short), NetstatError::Uneven { names: 9, values: 6 });
+        assert_eq!(error(&short), NetstatError::Uneven { names: 10, values: 7 });
         let negative = NETSTAT.replace(" 911 ", " -911 ");
         let value = "-911".to_owned();
         assert_eq!(error(&negative), NetstatError::NoNumber { name: "ListenOverflows", value });
@@ -149,7 +149,7 @@ IpExt: 1 2
 
     #[test]
     fn what_goes_back_is_not_the_same_namespace() {
-        let counted = |first, second, third| TcpExt([first, second, third, 0, 0, 0, 0, 0]);
+        let counted = |first, second, third| TcpExt([first, second, third, 0, 0, 0, 0, 0, 0]);
         let (early, late) = (counted(5, 7, 0), counted(6, 7, 2));
         assert_eq!(late.since(&early), Some(counted(1, 0, 2)));
         assert_eq!(early.since(&late), None);

@@ -15,6 +15,8 @@ pub enum Need {
     Mandatory,
     /// Without it something is unknown, and said to be.
     Optional,
+    /// A kernel without it has nothing that it could tell of.
+    IfPresent,
 }
 
 /// How the probes read the field, which a kernel must not contradict.
@@ -75,7 +77,7 @@ const fn of(structure: &'static str, path: &'static str) -> Spelling {
     Spelling { structure, path, base: None }
 }
 
-use Need::{Mandatory, Optional};
+use Need::{IfPresent, Mandatory, Optional};
 use Reading::{Bytes, Number, Place};
 
 const POINTER: Reading = Bytes(8);
@@ -92,6 +94,9 @@ pub const FIELDS: &[FieldRow] = &[
     row(Field::SockAcceptLen, &[of("sock", "sk_ack_backlog")], Bytes(4), Mandatory),
     row(Field::SockAcceptLimit, &[of("sock", "sk_max_ack_backlog")], Bytes(4), Mandatory),
     row(Field::SockSocket, &[of("sock", "sk_socket")], POINTER, Optional),
+    row(Field::SockRoute, &[of("sock", "sk_dst_cache")], POINTER, Optional),
+    // Only with CONFIG_TCP_AO, since 6.7.
+    row(Field::SockAuthKeys, &[of("tcp_sock", "ao_info")], POINTER, IfPresent),
     row(
         Field::ListenerSynLen,
         &[of("inet_connection_sock", "icsk_accept_queue.qlen.counter")],
@@ -104,6 +109,19 @@ pub const FIELDS: &[FieldRow] = &[
         Bytes(4),
         Optional,
     ),
+    row(
+        Field::ListenerTfoLimit,
+        &[of("inet_connection_sock", "icsk_accept_queue.fastopenq.max_qlen")],
+        Bytes(4),
+        Optional,
+    ),
+    row(
+        Field::ListenerDefer,
+        &[of("inet_connection_sock", "icsk_accept_queue.rskq_defer_accept")],
+        Bytes(1),
+        Optional,
+    ),
+    row(Field::RequestNumber, &[of("tcp_request_sock", "rcv_isn")], Bytes(4), Optional),
     row(
         Field::SocketInode,
         &[Spelling { structure: "socket_alloc", path: "vfs_inode", base: Some("socket") }],

@@ -29,6 +29,10 @@ pub enum When {
     ReturnsVoid,
     /// Where the probes cannot read the kernel's counters.
     WithoutCounters,
+    /// Where the kernel has this struct: without it nothing can pass the function.
+    Where(&'static str),
+    /// Where the function exists: without it nothing like it is done.
+    IfPresent,
 }
 
 /// What the user asked for beyond drops by a listener's own code.
@@ -53,8 +57,9 @@ impl Asked {
     }
 }
 
-/// Drops before the listener's code, and one that only a hook on nearly every packet shows.
+/// Drops before the listener's code, and two that only a hook on nearly every packet shows.
 pub const BEFORE_LISTENER: &[Reason] = &[
+    Reason::SynAuthOptionBad,
     Reason::SynFin,
     Reason::PreXfrmPolicy,
     Reason::PreMd5Ao,
@@ -93,10 +98,9 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// Whether its programs only tell that the function was passed: those that judge a call take
-    /// arguments of it.
+    /// Whether it only tells that the function was passed: to judge a call takes both its ends.
     pub const fn is_milestone(&self) -> bool {
-        self.args.is_empty()
+        self.programs.len() == 1
     }
 
     /// Whether anything that was asked for needs it.
@@ -106,12 +110,13 @@ impl Hook {
 }
 
 mod ack;
+mod cookie;
 mod syn;
 
 const SK: &[&str] = &["sk"];
 const SKB: &[&str] = &["skb"];
 
-const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS];
+const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS, cookie::ROWS];
 
 /// Every hook.
 pub fn all() -> impl Iterator<Item = &'static Hook> {
@@ -121,6 +126,14 @@ pub fn all() -> impl Iterator<Item = &'static Hook> {
 /// The names of all functions that the table asks for.
 pub fn targets() -> impl Iterator<Item = &'static str> {
     all().flat_map(|hook| hook.targets).copied()
+}
+
+/// The names of all structs whose presence decides about a hook.
+pub fn structures() -> impl Iterator<Item = &'static str> {
+    all().filter_map(|hook| match hook.when {
+        When::Where(structure) => Some(structure),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

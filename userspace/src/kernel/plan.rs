@@ -87,7 +87,8 @@ impl Plan {
     /// The names that [`Plan::resolve`] will look for: all that need be kept of a kernel's types.
     pub fn wanted() -> Vec<&'static str> {
         let enumerators = Counter::ALL.iter().map(|counter| counter.enumerator());
-        let names = fields::structures().chain(hooks::targets()).chain(enumerators);
+        let structures = fields::structures().chain(hooks::structures());
+        let names = structures.chain(hooks::targets()).chain(enumerators);
         let mut names: Vec<_> = names.collect();
         names.sort_unstable();
         names.dedup();
@@ -120,7 +121,9 @@ impl Plan {
         plan.resolve_fields(btf)?;
         plan.uncounted = fields::resolve_counters(btf, &mut plan.config).err();
         plan.resolve_hooks(btf, asked, excluded)?;
-        let precision = precision::of(plan.config.watched, plan.uncounted.is_none());
+        let asked_for = |&reason: &Reason| asked.wants(reason);
+        let precision =
+            precision::of(plan.config.watched, plan.uncounted.is_none()).only(asked_for);
         plan.inferred = precision.inferred;
         plan.unobservable = precision.unobservable;
         // What nobody asked for is not missed.
@@ -133,6 +136,7 @@ impl Plan {
         for row in FIELDS {
             match row.resolve(btf) {
                 Ok(slot) => self.config.fields[row.field as usize] = slot,
+                Err(_) if row.need == Need::IfPresent => {}
                 Err(why) if row.need == Need::Optional => {
                     self.unknown.push(MissingField { field: row.field, why });
                 }
@@ -201,11 +205,17 @@ impl Plan {
         if hook.when == When::WithoutCounters && self.uncounted.is_none() {
             return Outcome::Idle;
         }
+        if let When::Where(structure) = hook.when
+            && !btf.has_struct(structure)
+        {
+            return Outcome::Impossible;
+        }
         if hook.programs.iter().any(|(program, _)| excluded.contains(program)) {
             return Outcome::Missing(HookError::Excluded);
         }
         let has_ipv6 = self.config.fields[Field::SockLocalV6 as usize] != ebpf_probes::ABSENT;
         let mut newest = None;
+        let mut impossible = false;
         for &target in hook.targets {
             match btf
                 .function(target)
@@ -213,13 +223,19 @@ impl Plan {
                 .and_then(|prototype| self.fits(hook, &prototype))
             {
                 Ok(()) => return Outcome::Planned(target),
-                Err(HookError::Lookup(LookupError::NoFunction(_))) if hook.ipv6 && !has_ipv6 => {
-                    return Outcome::Impossible;
+                Err(HookError::Lookup(LookupError::NoFunction(_)))
+                    if hook.when == When::IfPresent || hook.ipv6 && !has_ipv6 =>
+                {
+                    impossible = true;
                 }
                 Err(error) => _ = newest.get_or_insert(error),
             }
         }
-        newest.map_or(Outcome::Idle, Outcome::Missing)
+        match newest {
+            Some(error) => Outcome::Missing(error),
+            None if impossible => Outcome::Impossible,
+            None => Outcome::Idle,
+        }
     }
 
     /// Whether the function is one that the hook's programs understand; if so, their arguments
@@ -228,7 +244,7 @@ impl Plan {
         let understood = match hook.when {
             When::ReturnsBool => prototype.returned == Returned::Bool,
             When::ReturnsVoid => prototype.returned == Returned::Void,
-            When::Always | When::WithoutCounters => true,
+            When::Always | When::WithoutCounters | When::Where(_) | When::IfPresent => true,
         };
         if !understood {
             return Err(HookError::Returns(prototype.returned));

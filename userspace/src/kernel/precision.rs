@@ -15,6 +15,16 @@ pub struct Precision {
     pub unobservable: Vec<Reason>,
 }
 
+impl Precision {
+    /// What concerns these reasons.
+    #[must_use]
+    pub fn only(mut self, wanted: impl Fn(&Reason) -> bool) -> Self {
+        self.inferred.retain(&wanted);
+        self.unobservable.retain(&wanted);
+        self
+    }
+}
+
 /// One way in which a drop happens.
 struct Case {
     reason: Reason,
@@ -28,71 +38,22 @@ struct Case {
 
 const LIMIT: u32 = 8;
 
-use Counter::{ListenDrops, ListenOverflows, TcpReqQFullDrop};
-use Milestone::{
-    ChildRefused, ConnRequest, FloodCookie, FloodRefused, PeerUnproven, RequestAllocated,
-    RequestDropped,
+/// What most cases have in common.
+const USUAL: Case = Case {
+    reason: Reason::Unattributed,
+    judge: ebpf_probes::conn_request,
+    passed: &[],
+    moved: &[],
+    lengths: (0, 0),
+    syncookies: 0,
 };
 
+mod ack;
+mod cookie;
+mod syn;
+
 /// Every way in which each reason shows.
-const CASES: &[Case] = &[
-    Case {
-        reason: Reason::AcceptQueueFullSyn,
-        judge: ebpf_probes::conn_request,
-        passed: &[ConnRequest],
-        moved: &[ListenOverflows, ListenDrops],
-        lengths: (LIMIT + 1, 0),
-        syncookies: 0,
-    },
-    Case {
-        reason: Reason::AcceptQueueFullSyn,
-        judge: ebpf_probes::conn_request,
-        passed: &[ConnRequest, FloodCookie],
-        moved: &[ListenOverflows, ListenDrops],
-        lengths: (LIMIT + 1, LIMIT + 1),
-        syncookies: 1,
-    },
-    Case {
-        reason: Reason::SynQueueFull,
-        judge: ebpf_probes::conn_request,
-        passed: &[ConnRequest, FloodRefused],
-        moved: &[TcpReqQFullDrop, ListenDrops],
-        lengths: (0, LIMIT + 1),
-        syncookies: 0,
-    },
-    Case {
-        reason: Reason::SynQueueFull,
-        judge: ebpf_probes::conn_request,
-        passed: &[ConnRequest, FloodRefused],
-        moved: &[TcpReqQFullDrop, ListenDrops],
-        lengths: (LIMIT + 1, LIMIT + 1),
-        syncookies: 0,
-    },
-    Case {
-        reason: Reason::SynBacklogReserved,
-        judge: ebpf_probes::conn_request,
-        passed: &[ConnRequest, RequestAllocated, PeerUnproven],
-        moved: &[ListenDrops],
-        lengths: (0, LIMIT),
-        syncookies: 0,
-    },
-    Case {
-        reason: Reason::AcceptQueueFullAck,
-        judge: ebpf_probes::check_req,
-        passed: &[ChildRefused],
-        moved: &[ListenOverflows, ListenDrops],
-        lengths: (LIMIT + 1, 1),
-        syncookies: 0,
-    },
-    Case {
-        reason: Reason::AcceptQueueFullAckRst,
-        judge: ebpf_probes::check_req,
-        passed: &[ChildRefused, RequestDropped],
-        moved: &[ListenOverflows, ListenDrops],
-        lengths: (LIMIT + 1, 1),
-        syncookies: 0,
-    },
-];
+const CASES: &[&[Case]] = &[syn::CASES, ack::CASES, cookie::CASES];
 
 impl Case {
     fn verdict(&self, watched: u64, counted: bool) -> Option<Verdict> {
@@ -120,10 +81,10 @@ impl Case {
 pub fn of(watched: u64, counted: bool) -> Precision {
     let mut precision = Precision::default();
     for &reason in Reason::ALL {
-        let verdicts = CASES
-            .iter()
-            .filter(|case| case.reason == reason)
-            .map(|case| case.verdict(watched, counted).filter(|verdict| verdict.reason == reason));
+        let verdicts =
+            CASES.iter().copied().flatten().filter(|case| case.reason == reason).map(|case| {
+                case.verdict(watched, counted).filter(|verdict| verdict.reason == reason)
+            });
         let mut inferred = false;
         let mut unobservable = false;
         for verdict in verdicts {

@@ -193,9 +193,9 @@ impl Live {
     }
 
     /// Passes an event on, unless the user did not ask for it.
-    fn show(&self, drop: SynDrop, into: &mut Vec<Event>) {
-        if self.waiting.is_none() || filter::shows(&self.filter, &drop) {
-            into.push(Event::Drop(drop));
+    fn show(&self, drop: &SynDrop, into: &mut Vec<Event>) {
+        if self.waiting.is_none() || filter::shows(&self.filter, drop) {
+            into.push(Event::Drop(*drop));
         }
     }
 
@@ -209,9 +209,9 @@ impl Live {
             match decoded {
                 Ok(drop) => {
                     let gone = self.waiting.as_mut().and_then(|waiting| waiting.see(&drop));
-                    self.show(drop, into);
+                    self.show(&drop, into);
                     if let Some(gone) = gone {
-                        self.show(gone, into);
+                        self.show(&gone, into);
                     }
                 }
                 Err(_) => self.undecodable += 1,
@@ -223,7 +223,7 @@ impl Live {
         {
             for gone in waiting.expire(boot_ns()) {
                 taken += 1;
-                self.show(gone, into);
+                self.show(&gone, into);
             }
         }
         if let Some(diagnostics) = &mut self.diagnostics {

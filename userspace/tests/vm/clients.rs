@@ -27,6 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.push(Case::new(format!("clients::attempts/{family}"), move || attempts(family)));
         cases.push(Case::new(format!("clients::recovered/{family}"), move || recovered(family)));
     }
+    cases.push(Case::new("clients::recovered-by-cookie", recovered_by_cookie));
     cases.push(Case::new("clients::gone", gone));
     cases.push(Case::new("clients::gone-alone", gone_alone));
     cases.push(Case::new("clients::gone-by-reset", gone_by_reset));
@@ -138,6 +139,28 @@ fn recovered(family: Family) -> Result<()> {
         ensure!(notice.event.evidence == "observed" && notice.event.attempt.is_none());
         ensure!(notice.event.listener.inode == watched_inode(&report)?, "another listener");
     }
+    Ok(())
+}
+
+/// A cookie is good for a while: the same ACK gets its client in once there is room.
+fn recovered_by_cookie() -> Result<()> {
+    let row = &Scenario { sysctls: &[("tcp_syncookies", 2)], ..ACCEPT_QUEUE_FULL_SYN };
+    let mut watched = Watched::start(row, Family::V4, &["--notices", "client-recovered"])?;
+    let rig = &mut watched.setting.rig;
+    let opened = rig.open(1)?;
+    rig.fill_accept_queue()?;
+    let (flow, synack) = opened[0];
+    rig.peer.ack(&flow, synack)?;
+    rig.peer.ack(&flow, synack)?;
+    ensure!(rig.peer.answers(&flow)?.is_empty(), "it was answered");
+    rig.listener.accept()?;
+    rig.peer.ack(&flow, synack)?;
+    rig.peer.settle()?;
+    let report = watched.end()?;
+    ensure_attempts(&report, &[(flow, 1), (flow, 2)])?;
+    ensure_notices(&report, &[("client-recovered", 1)])?;
+    let notice = of(&report, "client-recovered", &flow)?;
+    ensure!(notice.attempts == Some(2), "{notice:?}");
     Ok(())
 }
 

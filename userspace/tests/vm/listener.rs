@@ -6,9 +6,10 @@ use anyhow::{Context, Result};
 use rustix::fs::fstat;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, socket_cookie};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with};
 
 use crate::flow::Family;
+use crate::scenario::Kind;
 
 /// A listening socket, and what the kernel calls it.
 #[derive(Debug)]
@@ -23,17 +24,32 @@ pub(crate) struct Listener {
 impl Listener {
     /// Listens with exactly this backlog, which `std` does not let one choose.
     pub(crate) fn new(family: Family, address: IpAddr, port: u16, backlog: i32) -> Result<Self> {
+        Self::of_kind(Kind::Tcp, family, address, port, backlog)
+    }
+
+    /// The same with a choice of the protocol.
+    pub(crate) fn of_kind(
+        kind: Kind,
+        family: Family,
+        address: IpAddr,
+        port: u16,
+        backlog: i32,
+    ) -> Result<Self> {
         let bound = SocketAddr::new(address, port);
-        Self::open(family, bound, backlog)
+        Self::open(kind, family, bound, backlog)
             .with_context(|| format!("failed to listen on {bound} with a backlog of {backlog}"))
     }
 
-    fn open(family: Family, bound: SocketAddr, backlog: i32) -> Result<Self> {
+    fn open(kind: Kind, family: Family, bound: SocketAddr, backlog: i32) -> Result<Self> {
         let domain = match family {
             Family::V4 => AddressFamily::INET,
             Family::V6 | Family::Mapped => AddressFamily::INET6,
         };
-        let socket = socket_with(domain, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let protocol = match kind {
+            Kind::Tcp => None,
+            Kind::Mptcp => Some(ipproto::MPTCP),
+        };
+        let socket = socket_with(domain, SocketType::STREAM, SocketFlags::CLOEXEC, protocol)?;
         if family != Family::V4 {
             set_ipv6_v6only(&socket, family == Family::V6)?;
         }

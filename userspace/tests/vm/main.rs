@@ -6,6 +6,7 @@
 //! kernel's own counters.
 
 mod bystander;
+mod campaign;
 mod case;
 mod clients;
 mod endings;
@@ -46,8 +47,10 @@ use libtest_mimic::Arguments;
 use case::Case;
 
 fn main() -> ExitCode {
+    if netns::Resident::live() {
+        return ExitCode::SUCCESS;
+    }
     let mut cases = [
-        scenarios::cases(),
         variants::cases(),
         healthy::cases(),
         mixed::cases(),
@@ -64,11 +67,12 @@ fn main() -> ExitCode {
     .flatten()
     .collect::<Vec<_>>();
     if let Some(name) = case::chosen() {
-        cases.push(bystander::case());
+        cases.extend([bystander::case(), campaign::case()]);
         return case::perform(&cases, &name);
     }
     // Cases change settings of the whole guest and use its CPUs: one at a time.
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
-    let trials = cases.into_iter().map(Case::trial).collect();
+    let trials = campaign::trials(&arguments).into_iter();
+    let trials = trials.chain(cases.into_iter().map(Case::trial)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -230,16 +230,8 @@ impl Summary {
 
     /// Fails if anything that a kernel counter counted is left over, in any namespace.
     pub(crate) fn ensure_explained(&self) -> Result<()> {
-        self.ensure_explained_but(0, &Counters::new())
-    }
-
-    /// Fails unless just so much is left over, in one namespace: what drops moved that could not
-    /// be named.
-    pub(crate) fn ensure_explained_but(&self, netns: u64, unnamed: &Counters) -> Result<()> {
         for line in &self.counters {
-            let left = unnamed.get(&line.name).filter(|_| line.netns == netns);
-            let left = left.copied().unwrap_or_default();
-            ensure!(line.kernel == line.explained + left, "{left} should be left over: {line:?}");
+            ensure!(line.kernel == line.explained, "something is left over: {line:?}");
         }
         Ok(())
     }

@@ -18,6 +18,14 @@ pub(crate) enum Bound {
     Any,
 }
 
+/// Which kind of socket listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tcp,
+    /// A TCP socket of the kernel's own listens inside it.
+    Mptcp,
+}
+
 /// One row of `scenarios.rs`.
 #[derive(Debug)]
 pub(crate) struct Scenario {
@@ -27,6 +35,7 @@ pub(crate) struct Scenario {
     pub(crate) sysctls: &'static [Sysctl],
     pub(crate) backlog: i32,
     pub(crate) bound: Bound,
+    pub(crate) kind: Kind,
     pub(crate) provoke: Provoke,
     /// How many packets are refused.
     pub(crate) count: usize,
@@ -39,11 +48,13 @@ pub(crate) struct Scenario {
     /// Counters that each refused packet moves by one. No other may move.
     pub(crate) moves: &'static [&'static str],
     pub(crate) need: Option<Need>,
+    /// What syndrop must be asked for to show it, beyond drops by the listener's own code.
+    pub(crate) asks: &'static [&'static str],
 }
 
 impl Scenario {
-    /// The name of its case for one family.
-    pub(crate) fn case_name(&self, family: Family) -> String {
-        format!("{}::{family}", self.name)
+    /// Whether it is about a notice, and nothing is refused.
+    pub(crate) fn is_notice(&self) -> bool {
+        self.asks.contains(&"--notices")
     }
 }

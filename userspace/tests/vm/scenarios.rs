@@ -1,16 +1,13 @@
 //! Every drop that is provoked, one row each.
 
+use std::path::Path;
+
 use anyhow::Result;
 
-use crate::case::Case;
 use crate::flow::Family;
-use crate::netns::Home;
 use crate::netstat::Netstat;
 use crate::provoke;
-use crate::scenario::{Bound, Scenario};
-use crate::setting::Setting;
-use crate::trace::{Trace, Vantage};
-use crate::verdict;
+use crate::scenario::{Bound, Kind, Scenario};
 
 const COOKIES_OFF: (&str, u32) = ("tcp_syncookies", 0);
 const COOKIES_ALWAYS: (&str, u32) = ("tcp_syncookies", 2);
@@ -22,6 +19,7 @@ const USUAL: Scenario = Scenario {
     sysctls: &[],
     backlog: 8,
     bound: Bound::Server,
+    kind: Kind::Tcp,
     provoke: provoke::accept_queue_full_syn,
     count: 7,
     reason: "unattributed",
@@ -31,6 +29,7 @@ const USUAL: Scenario = Scenario {
     accept_queue: 0,
     moves: &["ListenDrops"],
     need: None,
+    asks: &[],
 };
 
 /// SYNs against a full accept queue; also what other cases use when any drop will do.
@@ -91,8 +90,13 @@ pub(crate) const ACCEPT_QUEUE_FULL_ACK_RST: Scenario = Scenario {
 };
 
 /// SYNs that cannot be answered; it can be played any number of times.
-pub(crate) const NO_ROUTE: Scenario =
-    Scenario { name: "unattributed-syn-no-route", provoke: provoke::no_route, ..USUAL };
+pub(crate) const NO_ROUTE: Scenario = Scenario {
+    name: "syn-no-route",
+    provoke: provoke::no_route,
+    reason: "syn-no-route",
+    outcome: Some("silent"),
+    ..USUAL
+};
 
 /// All rows.
 const SCENARIOS: &[Scenario] = &[
@@ -126,18 +130,57 @@ const SCENARIOS: &[Scenario] = &[
     },
     NO_ROUTE,
     Scenario {
-        name: "unattributed-syn-not-unicast",
+        name: "syn-dst-not-unicast",
         bound: Bound::Any,
+        reason: "syn-dst-not-unicast",
+        outcome: Some("silent"),
         provoke: provoke::not_unicast,
         function: conn_request,
         ..USUAL
     },
     Scenario {
-        name: "unattributed-syn-mapped-source",
+        name: "syn-v4mapped-source",
+        reason: "syn-v4mapped-source",
+        outcome: Some("silent"),
         families: &[Family::V6],
         provoke: provoke::mapped_source,
         function: conn_request,
         moves: &[],
+        ..USUAL
+    },
+    Scenario {
+        name: "syn-mptcp-reject",
+        kind: Kind::Mptcp,
+        provoke: provoke::unknown_token,
+        reason: "syn-mptcp-reject",
+        outcome: Some("reset"),
+        need: Some(mptcp),
+        ..USUAL
+    },
+    Scenario {
+        name: "mptcp-accept-queue-full-syn",
+        kind: Kind::Mptcp,
+        need: Some(mptcp),
+        ..ACCEPT_QUEUE_FULL_SYN
+    },
+    Scenario {
+        name: "mptcp-accept-queue-full-ack",
+        kind: Kind::Mptcp,
+        need: Some(mptcp),
+        ..ACCEPT_QUEUE_FULL_ACK
+    },
+    Scenario {
+        name: "mptcp-syn-dst-not-unicast",
+        kind: Kind::Mptcp,
+        bound: Bound::Any,
+        provoke: provoke::not_unicast,
+        reason: "syn-dst-not-unicast",
+        outcome: Some("silent"),
+        function: |family| match family {
+            Family::V4 | Family::Mapped => "subflow_v4_conn_request",
+            Family::V6 => "subflow_v6_conn_request",
+        },
+        need: Some(mptcp),
         ..USUAL
     },
     Scenario {
@@ -159,25 +202,9 @@ const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Each row for each of its families.
-pub(crate) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for row in SCENARIOS {
-        for &family in row.families {
-            let case = Case::new(row.case_name(family), move || play(row, family));
-            cases.push(case.needing(row.need));
-        }
-    }
-    cases
-}
-
-/// As on a host where the server runs in a container.
-fn play(row: &Scenario, family: Family) -> Result<()> {
-    let home = Home::here()?;
-    let mut setting = Setting::make(row, family)?;
-    let trace = Trace::start(Vantage::Host(&home), &[])?;
-    let played = setting.play(row)?;
-    verdict::judge(row, &setting, &played, &trace.stop()?)
+/// Every row.
+pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
+    SCENARIOS.iter()
 }
 
 /// A v4-mapped client is refused by the IPv4 function, inside the IPv6 one.
@@ -193,6 +220,12 @@ fn conn_request(family: Family) -> &'static str {
         Family::V4 | Family::Mapped => "tcp_v4_conn_request",
         Family::V6 => "tcp_v6_conn_request",
     }
+}
+
+/// Kernels without it have no sockets of that protocol.
+fn mptcp() -> Result<Option<String>> {
+    let has = Path::new("/proc/sys/net/mptcp/enabled").exists();
+    Ok((!has).then(|| "this kernel has no MPTCP".to_owned()))
 }
 
 /// Kernels that check the echoed time also count what they refuse for it.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, bail};
 use etherparse::{
-    Icmpv4Type, NetHeaders, PacketBuilder, PacketHeaders, TcpHeader, TcpOptionElement,
+    Icmpv4Type, Icmpv6Type, NetHeaders, PacketBuilder, PacketHeaders, TcpHeader, TcpOptionElement,
     TransportHeader,
 };
 
@@ -25,6 +25,9 @@ pub(crate) struct Segment {
     pub(crate) ack_seq: u32,
     /// The timestamps option: the sender's clock, and the echo of the other's.
     pub(crate) stamps: Option<(u32, u32)>,
+    /// Further TCP options as they are on the wire.
+    pub(crate) options: &'static [u8],
+    pub(crate) data: &'static [u8],
 }
 
 impl Segment {
@@ -57,8 +60,10 @@ impl Segment {
             options.push(TcpOptionElement::Timestamp(own, echo));
         }
         header.set_options(&options).context("failed to write TCP options")?;
+        let raw = [header.options.as_slice(), self.options].concat();
+        header.set_options_raw(&raw).context("failed to write TCP options")?;
         let mut packet = Vec::new();
-        ip.tcp_header(header).write(&mut packet, &[]).context("failed to build a packet")?;
+        ip.tcp_header(header).write(&mut packet, self.data).context("failed to build a packet")?;
         Ok(packet)
     }
 
@@ -74,6 +79,8 @@ impl Segment {
             seq: header.sequence_number,
             ack_seq: header.acknowledgment_number,
             stamps,
+            options: &[],
+            data: &[],
         }
     }
 }
@@ -110,6 +117,10 @@ impl Heard {
                 Icmpv4Type::EchoReply(echo) => Self::Echo(echo.seq),
                 _ => Self::Other,
             },
+            Some(TransportHeader::Icmpv6(icmp)) => match icmp.icmp_type {
+                Icmpv6Type::EchoReply(echo) => Self::Echo(echo.seq),
+                _ => Self::Other,
+            },
             _ => Self::Other,
         })
     }
@@ -117,13 +128,16 @@ impl Heard {
 
 /// An echo request of this number.
 pub(crate) fn echo_request(from: IpAddr, to: IpAddr, number: u16) -> Result<Vec<u8>> {
-    let (IpAddr::V4(from), IpAddr::V4(to)) = (from, to) else {
-        bail!("an echo request needs two IPv4 addresses, not {from} and {to}");
-    };
     let mut packet = Vec::new();
-    PacketBuilder::ipv4(from.octets(), to.octets(), HOPS)
-        .icmpv4_echo_request(0, number)
-        .write(&mut packet, &[])
-        .context("failed to build an echo request")?;
+    let built = match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => PacketBuilder::ipv4(from.octets(), to.octets(), HOPS)
+            .icmpv4_echo_request(0, number)
+            .write(&mut packet, &[]),
+        (IpAddr::V6(from), IpAddr::V6(to)) => PacketBuilder::ipv6(from.octets(), to.octets(), HOPS)
+            .icmpv6_echo_request(0, number)
+            .write(&mut packet, &[]),
+        mixed => bail!("no packet has the two addresses {mixed:?}"),
+    };
+    built.context("failed to build an echo request")?;
     Ok(packet)
 }

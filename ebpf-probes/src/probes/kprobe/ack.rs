@@ -3,13 +3,21 @@
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use ebpf_probes::{Arg, Function, Milestone};
 
-use super::{address, arg, returned, returned_true};
+use super::{address, arg, returned, returned_error, returned_true};
 use crate::probes::slot::{self, Outer};
 use crate::probes::{check_req, syn_recv_sock};
+
+/// Calls that end requests, from the inside out.
+const REMOVERS: &[Outer] = &[Outer::CheckReq];
+/// Calls that move requests to another listener, from the inside out.
+const MOVERS: &[Outer] = &[Outer::CheckReq];
+/// Calls that make children, from the inside out: for a v4-mapped client one is in the other.
+const MAKERS: &[Outer] = &[Outer::V4SynRecvSock, Outer::V6SynRecvSock];
 
 entry!(check_req, ctx => check_req::enter(
     address(&ctx, Arg::CheckReqSk),
     address(&ctx, Arg::CheckReqSkb),
+    address(&ctx, Arg::CheckReqReq),
     arg(&ctx, Arg::CheckReqFastopen) as u8 != 0,
     address(&ctx, Arg::CheckReqStolen),
 ));
@@ -38,7 +46,21 @@ exit!(v6_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
 
 passed!(child_created, [V4SynRecvSock, V6SynRecvSock], ChildCreated);
 passed!(route_asked, [V4SynRecvSock, V6SynRecvSock], RouteAsked);
+entry!(child_thrown_away, ctx => syn_recv_sock::thrown_away(address(&ctx, Arg::ForcedCloseSk)));
+exit!(md5_keys_copied_exit, ctx => if returned_error(&ctx) {
+    slot::pass_innermost(MAKERS, Milestone::ChildKeyFailed);
+});
+
 exit!(request_dropped_exit, ctx => if returned_true(&ctx) {
-    slot::pass(Outer::CheckReq, Milestone::RequestDropped);
+    slot::pass_innermost(REMOVERS, Milestone::RequestDropped);
 });
 passed!(synack_resent, [CheckReq], SynAckResent);
+exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true(&ctx)));
+passed!(ack_v4_sent, [CheckReq], AckSent);
+passed!(ack_v6_sent, [CheckReq], AckSent);
+passed!(challenge_sent, [CheckReq], ChallengeSent);
+passed!(child_forgotten, [CheckReq], ChildForgotten);
+exit!(request_cloned_exit, ctx => slot::pass_innermost(
+    MOVERS,
+    if returned(&ctx).is_null() { Milestone::CloneFailed } else { Milestone::RequestCloned },
+));

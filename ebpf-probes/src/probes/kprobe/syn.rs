@@ -3,9 +3,14 @@
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use ebpf_probes::{Arg, Function, Milestone};
 
-use super::{address, returned_true};
+use super::{address, returned, returned_error, returned_true};
 use crate::probes::conn_request;
 use crate::probes::slot::{self, Outer};
+
+/// Calls that allocate a request, from the inside out.
+const ALLOCATING: &[Outer] = &[Outer::CookieCheck, Outer::ConnRequest];
+/// Calls that put a child into the accept queue, from the inside out.
+const QUEUEING: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnRequest];
 
 entry!(v4_conn_request, ctx => conn_request::enter_wrapper(
     Outer::V4ConnRequest,
@@ -21,6 +26,20 @@ entry!(v6_conn_request, ctx => conn_request::enter_wrapper(
 ));
 exit!(v6_conn_request_exit, _ctx =>
     conn_request::exit_wrapper(Outer::V6ConnRequest, Function::TcpV6ConnRequest));
+entry!(subflow_v4_conn_request, ctx => conn_request::enter_wrapper(
+    Outer::V4ConnRequest,
+    address(&ctx, Arg::SubflowV4Sk),
+    address(&ctx, Arg::SubflowV4Skb),
+));
+exit!(subflow_v4_conn_request_exit, _ctx =>
+    conn_request::exit_wrapper(Outer::V4ConnRequest, Function::SubflowV4ConnRequest));
+entry!(subflow_v6_conn_request, ctx => conn_request::enter_wrapper(
+    Outer::V6ConnRequest,
+    address(&ctx, Arg::SubflowV6Sk),
+    address(&ctx, Arg::SubflowV6Skb),
+));
+exit!(subflow_v6_conn_request_exit, _ctx =>
+    conn_request::exit_wrapper(Outer::V6ConnRequest, Function::SubflowV6ConnRequest));
 entry!(conn_request, ctx => conn_request::enter(
     address(&ctx, Arg::ConnRequestSk),
     address(&ctx, Arg::ConnRequestSkb),
@@ -31,7 +50,27 @@ exit!(flood_action_exit, ctx => slot::pass(
     Outer::ConnRequest,
     if returned_true(&ctx) { Milestone::FloodCookie } else { Milestone::FloodRefused },
 ));
-passed!(request_allocated, [ConnRequest], RequestAllocated);
+exit!(request_allocated_exit, ctx => {
+    slot::pass_innermost(ALLOCATING, Milestone::RequestAllocated);
+    if returned(&ctx).is_null() {
+        slot::pass_innermost(ALLOCATING, Milestone::RequestNomem);
+    }
+});
+exit!(lsm_asked_exit, ctx => if returned_error(&ctx) {
+    slot::pass_innermost(ALLOCATING, Milestone::LsmDenied);
+});
+exit!(route_v4_exit, ctx => if returned(&ctx).is_null() {
+    slot::pass(Outer::ConnRequest, Milestone::NoRoute);
+});
+exit!(route_v6_exit, ctx => if returned(&ctx).is_null() {
+    slot::pass(Outer::ConnRequest, Milestone::NoRoute);
+});
+exit!(mptcp_asked_exit, ctx => if returned_error(&ctx) {
+    slot::pass(Outer::ConnRequest, Milestone::MptcpRefused);
+});
+exit!(auth_options_exit, ctx => if returned_error(&ctx) {
+    slot::pass(Outer::ConnRequest, Milestone::AuthOptionBad);
+});
 exit!(peer_proven_exit, ctx => if !returned_true(&ctx) {
     slot::pass(Outer::ConnRequest, Milestone::PeerUnproven);
 });
@@ -42,4 +81,16 @@ exit!(request_queued_exit, ctx => {
         slot::pass(Outer::ConnRequest, Milestone::QueueRaceLost);
     }
 });
+exit!(child_queued_exit, ctx => slot::pass_innermost(
+    QUEUEING,
+    if returned(&ctx).is_null() { Milestone::ChildQueueClosed } else { Milestone::ChildQueued },
+));
 passed!(synack_made, [ConnRequest], SynAckMade);
+exit!(synack_v4_exit, ctx => if returned_error(&ctx) {
+    slot::pass(Outer::ConnRequest, Milestone::SynAckFailed);
+});
+exit!(synack_v6_exit, ctx => if returned_error(&ctx) {
+    slot::pass(Outer::ConnRequest, Milestone::SynAckFailed);
+});
+passed!(cookie_v4_made, [ConnRequest], CookieMade);
+passed!(cookie_v6_made, [ConnRequest], CookieMade);

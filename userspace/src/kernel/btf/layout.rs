@@ -37,6 +37,11 @@ impl KernelBtf {
         Ok(FieldSlot { size, ..slot })
     }
 
+    /// Whether the kernel has a struct of this name, and not only a pointer to one.
+    pub fn has_struct(&self, structure: &str) -> bool {
+        self.kept.get(structure).into_iter().flatten().any(|kind| matches!(kind, Type::Struct(_)))
+    }
+
     fn member(&self, structure: &str, path: &str) -> Result<(FieldSlot, Type), LookupError> {
         let mut found: Option<(FieldSlot, Type)> = None;
         let mut failed = None;

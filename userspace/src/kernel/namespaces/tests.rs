@@ -34,8 +34,8 @@ impl Machine {
         let [overflows, drops, full] = counters;
         let text = format!(
             "TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop SyncookiesFailed \
-             TCPDeferAcceptDrop PAWSEstab EmbryonicRsts\n\
-             TcpExt: {overflows} {drops} {full} 0 0 0 0\n"
+             TCPDeferAcceptDrop PAWSEstab EmbryonicRsts TCPFastOpenListenOverflow\n\
+             TcpExt: {overflows} {drops} {full} 0 0 0 0 0\n"
         );
         fs::write(folder.join("net/netstat"), text).unwrap();
     }
@@ -59,7 +59,7 @@ fn processes_of_one_namespace_are_one() {
     assert_eq!(found.inums().collect::<Vec<_>>(), [100, 200]);
     assert_eq!(found.own(), Some(100));
     assert!(found.complete());
-    assert_eq!(found.counters(200).unwrap(), TcpExt::from([1, 2, 3, 0, 0, 0, 0, 0]));
+    assert_eq!(found.counters(200).unwrap(), TcpExt::from([1, 2, 3, 0, 0, 0, 0, 0, 0]));
 }
 
 #[test]
@@ -89,7 +89,10 @@ fn what_moved_since_the_start_is_told() {
     machine.process("17", 200, [10, 20, 30]);
     let baseline = Baseline::of(&machine.look());
     machine.process("17", 200, [13, 24, 30]);
-    assert_eq!(baseline.delta(&machine.look(), 200), Some(TcpExt::from([3, 4, 0, 0, 0, 0, 0, 0])));
+    assert_eq!(
+        baseline.delta(&machine.look(), 200),
+        Some(TcpExt::from([3, 4, 0, 0, 0, 0, 0, 0, 0]))
+    );
 }
 
 #[test]
@@ -97,7 +100,10 @@ fn a_new_namespace_began_at_zero() {
     let machine = Machine::new();
     let baseline = Baseline::of(&machine.look());
     machine.process("17", 200, [3, 4, 0]);
-    assert_eq!(baseline.delta(&machine.look(), 200), Some(TcpExt::from([3, 4, 0, 0, 0, 0, 0, 0])));
+    assert_eq!(
+        baseline.delta(&machine.look(), 200),
+        Some(TcpExt::from([3, 4, 0, 0, 0, 0, 0, 0, 0]))
+    );
 }
 
 #[test]

@@ -55,9 +55,26 @@ impl Model<'_> {
         let queue = if self.long_queues { long } else { int };
         making.structure(
             "sock",
-            &[("sk_ack_backlog", queue), ("sk_max_ack_backlog", queue), ("sk_socket", pointer)],
+            &[
+                ("sk_ack_backlog", queue),
+                ("sk_max_ack_backlog", queue),
+                ("sk_socket", pointer),
+                ("sk_dst_cache", pointer),
+            ],
         );
-        let queue = making.structure("", &[("lock", int), ("qlen", atomic), ("young", atomic)]);
+        making.structure("tcp_sock", &[("ao_info", pointer)]);
+        making.structure("tcp_request_sock", &[("rcv_isn", int)]);
+        let fast = making.structure("", &[("qlen", int), ("max_qlen", int)]);
+        let queue = making.structure(
+            "",
+            &[
+                ("lock", int),
+                ("qlen", atomic),
+                ("young", atomic),
+                ("fastopenq", fast),
+                ("rskq_defer_accept", byte),
+            ],
+        );
         making.structure("inet_connection_sock", &[("icsk_accept_queue", queue)]);
         let socket = making.structure("socket", &[("state", int), ("file", pointer)]);
         let inode = making.structure("inode", &[("i_mode", half), ("i_ino", long)]);
@@ -82,6 +99,7 @@ impl Model<'_> {
         );
         let union = making.blob.union("", 8, &[("", headers, 0), ("headers", headers, 0)]);
         making.structure("sk_buff", &[("len", int), ("", union), ("head", pointer)]);
+        making.structure("mptcp_sock", &[("token", int)]);
         let mibs = making.blob.array(long, 130);
         making.structure("linux_mib", &[("mibs", mibs)]);
         let pointers = making.blob.array(pointer, 0);
@@ -96,6 +114,7 @@ impl Model<'_> {
             ("TCPREQQFULLDROP", 75),
             ("TCPDEFERACCEPTDROP", 100),
             ("TSECRREJECTED", 101),
+            ("TCPFASTOPENLISTENOVERFLOW", 102),
         ];
         let names: Vec<_> =
             counters.iter().map(|(name, at)| (format!("LINUX_MIB_{name}"), *at)).collect();
@@ -127,7 +146,6 @@ impl Model<'_> {
         making.function("tcp_make_synack", p, &["sk", "dst", "req"]);
         making.function("tcp_create_openreq_child", p, &["sk", "req", "skb"]);
         making.function("inet6_csk_route_req", p, &["sk", "fl6"]);
-        making.function("inet_csk_reqsk_queue_drop", truth, &["sk", "req"]);
         making.function("tcp_rtx_synack", int, &["sk", "req"]);
         Self::rest(making, truth, int);
     }
@@ -138,7 +156,7 @@ impl Model<'_> {
             let returns = match hook.when {
                 When::ReturnsBool => truth,
                 When::ReturnsVoid => VOID,
-                When::Always | When::WithoutCounters => int,
+                When::Always | When::WithoutCounters | When::Where(_) | When::IfPresent => int,
             };
             let parameters: Vec<&str> =
                 hook.args.iter().filter_map(|(_, names)| names.first()).copied().collect();

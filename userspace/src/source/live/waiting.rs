@@ -54,14 +54,14 @@ impl Waiting {
         if event.stage == Stage::Request {
             let lives = matches!(event.reason, Reason::SynackRetransmit | Reason::RequestMigrated);
             let latest = if lives { None } else { self.remove(&client) };
-            return latest.map(|latest| self.give_up(latest, event.boot_ns, Evidence::Observed));
+            return latest.map(|latest| self.give_up(&latest, event.boot_ns, Evidence::Observed));
         }
         if event.reason.is_notice() || !(known || event.reason.keeps_out()) {
             return None;
         }
         if catalogue::of(event.reason).outcome == Some(Outcome::Reset) {
             self.remove(&client);
-            return Some(self.give_up(*event, event.boot_ns, Evidence::Observed));
+            return Some(self.give_up(event, event.boot_ns, Evidence::Observed));
         }
         if !known && self.clients.len() >= FOLLOWED_MAX {
             // Its repetitions are of the same client.
@@ -82,7 +82,7 @@ impl Waiting {
             && due_ns <= now_ns
         {
             let Some(latest) = self.remove(&client) else { break };
-            gone.push(self.give_up(latest, due_ns, Evidence::Inferred));
+            gone.push(self.give_up(&latest, due_ns, Evidence::Inferred));
         }
         gone
     }
@@ -120,8 +120,8 @@ impl Waiting {
         Some(refused.latest)
     }
 
-    fn give_up(&mut self, latest: SynDrop, boot_ns: u64, evidence: Evidence) -> SynDrop {
-        let gone = SynDrop { reason: Reason::ClientGone, boot_ns, evidence, ..latest };
+    fn give_up(&mut self, latest: &SynDrop, boot_ns: u64, evidence: Evidence) -> SynDrop {
+        let gone = SynDrop { reason: Reason::ClientGone, boot_ns, evidence, ..*latest };
         let unknown = ListenerId { sock: 0, inode: None, netns: None, bound: None };
         let room = self.gone.len() < LISTENERS_MAX;
         let bucket = |listener| Bucket {

@@ -5,6 +5,7 @@
 
 mod ack;
 mod cookie;
+mod mptcp;
 mod other;
 mod syn;
 
@@ -14,6 +15,7 @@ use crate::rig::{Refused, Rig};
 
 pub(crate) use ack::{accept_queue_full_ack, accept_queue_full_ack_rst};
 pub(crate) use cookie::{accept_queue_full_cookie_ack, accept_queue_full_cookie_syn};
+pub(crate) use mptcp::unknown_token;
 pub(crate) use other::{mapped_source, no_route, not_unicast, paws, tsecr};
 pub(crate) use syn::{accept_queue_full_syn, syn_backlog_reserved, syn_queue_full};
 
