@@ -17,6 +17,22 @@ pub enum Field {
     SockPort,
     /// `sock_common.skc_net`
     SockNet,
+    /// `sock_common.skc_daddr`: a client's address
+    SockPeerV4,
+    /// `sock_common.skc_v6_daddr`
+    SockPeerV6,
+    /// `sock_common.skc_dport`: a client's port, in network order
+    SockPeerPort,
+    /// `sock_common.skc_state`
+    SockState,
+    /// `sock_common.skc_listener`: of a request
+    RequestListener,
+    /// `sock.sk_protocol`
+    SockProtocol,
+    /// `request_sock.rsk_timer`: where in a request its timer lies
+    RequestTimer,
+    /// `request_sock.sk`: its connection, once that waits in the accept queue
+    RequestChild,
     /// `sock_common.skc_cookie`
     SockCookie,
     /// `sock.sk_ack_backlog`: length of the accept queue
@@ -45,6 +61,8 @@ pub enum Field {
     InodeNumber,
     /// `net.ns.inum`
     NetInum,
+    /// `net.ns.count`: 0 once the namespace is on its way out
+    NetCount,
     /// `net.mib.net_statistics`: the per-CPU TcpExt counters
     NetStatistics,
     /// `net.core.sysctl_somaxconn`
@@ -73,6 +91,14 @@ impl Field {
         Self::SockLocalV6,
         Self::SockPort,
         Self::SockNet,
+        Self::SockPeerV4,
+        Self::SockPeerV6,
+        Self::SockPeerPort,
+        Self::SockState,
+        Self::RequestListener,
+        Self::SockProtocol,
+        Self::RequestTimer,
+        Self::RequestChild,
         Self::SockCookie,
         Self::SockAcceptLen,
         Self::SockAcceptLimit,
@@ -87,6 +113,7 @@ impl Field {
         Self::SocketInode,
         Self::InodeNumber,
         Self::NetInum,
+        Self::NetCount,
         Self::NetStatistics,
         Self::NetSomaxconn,
         Self::NetSyncookies,

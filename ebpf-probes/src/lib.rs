@@ -20,7 +20,7 @@ mod record;
 
 pub use classify::{
     Verdict, check_req, check_req_child, conn_request, conn_request_wrapper, cookie_check,
-    syn_recv_sock,
+    request_error, request_removed, request_timer, request_timer_ended, syn_recv_sock,
 };
 pub use config::{Arg, Config, Filter, MAX_PORTS};
 pub use counter::{Counter, Counters};

@@ -7,6 +7,7 @@ use crate::reason::{Evidence, Reason};
 
 mod ack;
 mod cookie;
+mod request;
 mod syn;
 
 /// As on a kernel where every hook is attached and counters are read.

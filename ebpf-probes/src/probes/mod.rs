@@ -10,5 +10,6 @@ mod listener;
 mod output;
 mod packet;
 mod read;
+mod request;
 mod slot;
 mod syn_recv_sock;

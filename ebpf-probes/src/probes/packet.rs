@@ -7,6 +7,9 @@ use ebpf_probes::{DropRecord, Field, Milestone, Milestones, Unknown};
 use super::read::{self, Address};
 use super::slot::{Ends, Slot};
 
+/// `AF_INET6` (include/linux/socket.h).
+pub(crate) const AF_INET6: u16 = 10;
+
 /// What stands before an IPv4 address that is written as an IPv6 one.
 const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
@@ -47,9 +50,7 @@ pub(crate) fn seek(skb: Address, ends: &mut Ends) {
     (ends.peer_port, ends.local_port) = (u16::from_be(ports[0]), u16::from_be(ports[1]));
     ends.unknown = 0;
     if failed != 0 {
-        (ends.peer, ends.local) = ([0; 16], [0; 16]);
-        (ends.peer_port, ends.local_port, ends.family) = (0, 0, 0);
-        ends.unknown = Unknown::Packet.bit();
+        unknown(ends);
     }
     ends.sought = 1;
 }
@@ -58,7 +59,11 @@ pub(crate) fn seek(skb: Address, ends: &mut Ends) {
 #[inline(always)]
 pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
     if slot.ends.sought == 0 {
-        seek(slot.skb, &mut slot.ends);
+        if slot.skb.is_null() {
+            seek_sock(slot.req, &mut slot.ends);
+        } else {
+            seek(slot.skb, &mut slot.ends);
+        }
     }
     let ends = &slot.ends;
     (record.peer, record.local) = (ends.peer, ends.local);
@@ -124,4 +129,51 @@ impl Header {
         }
         Milestones(bits)
     }
+}
+
+/// Finds the two ends of a request, or of a connection, as its packets name them.
+#[inline(always)]
+pub(crate) fn seek_sock(sock: Address, ends: &mut Ends) {
+    let (mut kind, mut port) = (0_u16, 0_u16);
+    let mut failed = read::copy(&mut kind, sock, Field::SockFamily)
+        | read::copy(&mut port, sock, Field::SockPeerPort)
+        | read::copy(&mut ends.local_port, sock, Field::SockPort);
+    ends.peer_port = u16::from_be(port);
+    if kind == AF_INET6 {
+        failed |= read::copy(&mut ends.peer, sock, Field::SockPeerV6)
+            | read::copy(&mut ends.local, sock, Field::SockLocalV6);
+        ends.family = if is_mapped(&ends.peer) { 4 } else { 6 };
+    } else {
+        let (mut peer, mut local) = ([0_u8; 4], [0_u8; 4]);
+        failed |= read::copy(&mut peer, sock, Field::SockPeerV4)
+            | read::copy(&mut local, sock, Field::SockLocalV4);
+        (ends.peer, ends.local) = (mapped(peer), mapped(local));
+        ends.family = 4;
+    }
+    ends.unknown = 0;
+    if failed != 0 {
+        unknown(ends);
+    }
+    ends.sought = 1;
+}
+
+/// Whether the packets of a request are IPv6 ones.
+#[inline(always)]
+pub(crate) fn is_v6(sock: Address) -> bool {
+    let (mut kind, mut peer) = (0_u16, [0_u8; 16]);
+    let failed = read::copy(&mut kind, sock, Field::SockFamily)
+        | read::copy(&mut peer, sock, Field::SockPeerV6);
+    failed == 0 && kind == AF_INET6 && !is_mapped(&peer)
+}
+
+#[inline(always)]
+fn is_mapped(address: &[u8; 16]) -> bool {
+    address[..12] == MAPPED
+}
+
+#[inline(always)]
+fn unknown(ends: &mut Ends) {
+    (ends.peer, ends.local) = ([0; 16], [0; 16]);
+    (ends.peer_port, ends.local_port, ends.family) = (0, 0, 0);
+    ends.unknown |= Unknown::Packet.bit();
 }

@@ -29,9 +29,17 @@ pub(crate) enum Outer {
     V6SynRecvSock,
     /// `cookie_v4_check` or `cookie_v6_check`
     CookieCheck,
+    /// `reqsk_timer_handler`
+    RequestTimer,
+    /// `tcp_req_err`
+    RequestError,
+    /// `inet_csk_reqsk_queue_drop_and_put`, or `inet_csk_reqsk_queue_drop` in `tcp_abort`
+    RequestRemoval,
+    /// Nothing that lasts: what is told at once has its facts here.
+    Moment,
 }
 
-const OUTERS: u32 = Outer::CookieCheck as u32 + 1;
+const OUTERS: u32 = Outer::Moment as u32 + 1;
 
 /// Queue lengths and the limit of both, taken before the kernel changed them.
 #[derive(Clone, Copy)]
@@ -95,8 +103,8 @@ pub(crate) struct Slot {
     used: u32,
     /// Calls that are not judged and whose exit is still to come.
     ignored: u32,
-    /// Spelled out.
-    padding: u32,
+    /// Why it was called, where the function itself does not say; no other reads it.
+    pub(crate) cause: u32,
     /// The listener.
     pub(crate) sk: Address,
     /// The packet, if there is one.
@@ -186,6 +194,14 @@ pub(crate) fn close(outer: Outer) -> Option<&'static mut Slot> {
         output::lost(Loss::EntryMissed);
     }
     None
+}
+
+/// Closes the slot of a call that may have been closed before, or never opened.
+#[inline(always)]
+pub(crate) fn shut(outer: Outer) {
+    if let Some(slot) = slot(outer) {
+        slot.live = 0;
+    }
 }
 
 /// The slot of a call that is under way on this CPU.

@@ -90,6 +90,15 @@ pub const FIELDS: &[FieldRow] = &[
     row(Field::SockLocalV6, &[of("sock_common", "skc_v6_rcv_saddr")], Bytes(16), Optional),
     row(Field::SockPort, &[of("sock_common", "skc_num")], Bytes(2), Mandatory),
     row(Field::SockNet, &[of("sock_common", "skc_net.net")], POINTER, Mandatory),
+    row(Field::SockPeerV4, &[of("sock_common", "skc_daddr")], Bytes(4), Mandatory),
+    // Only with CONFIG_IPV6.
+    row(Field::SockPeerV6, &[of("sock_common", "skc_v6_daddr")], Bytes(16), Optional),
+    row(Field::SockPeerPort, &[of("sock_common", "skc_dport")], Bytes(2), Mandatory),
+    row(Field::SockState, &[of("sock_common", "skc_state")], Bytes(1), Mandatory),
+    row(Field::RequestListener, &[of("sock_common", "skc_listener")], POINTER, Mandatory),
+    row(Field::SockProtocol, &[of("sock", "sk_protocol")], Bytes(2), Optional),
+    row(Field::RequestTimer, &[of("request_sock", "rsk_timer")], Place, Optional),
+    row(Field::RequestChild, &[of("request_sock", "sk")], POINTER, Optional),
     row(Field::SockCookie, &[of("sock_common", "skc_cookie.counter")], Bytes(8), Optional),
     row(Field::SockAcceptLen, &[of("sock", "sk_ack_backlog")], Bytes(4), Mandatory),
     row(Field::SockAcceptLimit, &[of("sock", "sk_max_ack_backlog")], Bytes(4), Mandatory),
@@ -131,6 +140,17 @@ pub const FIELDS: &[FieldRow] = &[
     // An `unsigned long` up to 7.0, a `u64` after.
     row(Field::InodeNumber, &[of("inode", "i_ino")], Number, Optional),
     row(Field::NetInum, &[of("net", "ns.inum")], Bytes(4), Mandatory),
+    // Part of `ns` since 5.11, renamed about 6.18.
+    row(
+        Field::NetCount,
+        &[
+            of("net", "ns.__ns_ref.refs.counter"),
+            of("net", "ns.count.refs.counter"),
+            of("net", "count.refs.counter"),
+        ],
+        Bytes(4),
+        Optional,
+    ),
     row(Field::NetStatistics, &[of("net", "mib.net_statistics")], POINTER, Optional),
     row(Field::NetSomaxconn, &[of("net", "core.sysctl_somaxconn")], Number, Optional),
     // These two were `int` before they became `u8`, in 5.10.y too.

@@ -111,12 +111,13 @@ impl Hook {
 
 mod ack;
 mod cookie;
+mod request;
 mod syn;
 
 const SK: &[&str] = &["sk"];
 const SKB: &[&str] = &["skb"];
 
-const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS, cookie::ROWS];
+const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS, cookie::ROWS, request::ROWS];
 
 /// Every hook.
 pub fn all() -> impl Iterator<Item = &'static Hook> {

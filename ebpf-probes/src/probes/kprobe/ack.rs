@@ -5,12 +5,8 @@ use ebpf_probes::{Arg, Function, Milestone};
 
 use super::{address, arg, returned, returned_error, returned_true};
 use crate::probes::slot::{self, Outer};
-use crate::probes::{check_req, syn_recv_sock};
+use crate::probes::{check_req, request, syn_recv_sock};
 
-/// Calls that end requests, from the inside out.
-const REMOVERS: &[Outer] = &[Outer::CheckReq];
-/// Calls that move requests to another listener, from the inside out.
-const MOVERS: &[Outer] = &[Outer::CheckReq];
 /// Calls that make children, from the inside out: for a v4-mapped client one is in the other.
 const MAKERS: &[Outer] = &[Outer::V4SynRecvSock, Outer::V6SynRecvSock];
 
@@ -52,15 +48,10 @@ exit!(md5_keys_copied_exit, ctx => if returned_error(&ctx) {
 });
 
 exit!(request_dropped_exit, ctx => if returned_true(&ctx) {
-    slot::pass_innermost(REMOVERS, Milestone::RequestDropped);
+    request::removed();
 });
-passed!(synack_resent, [CheckReq], SynAckResent);
+passed!(synack_resent, [CheckReq, RequestTimer], SynAckResent);
 exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true(&ctx)));
 passed!(ack_v4_sent, [CheckReq], AckSent);
 passed!(ack_v6_sent, [CheckReq], AckSent);
 passed!(challenge_sent, [CheckReq], ChallengeSent);
-passed!(child_forgotten, [CheckReq], ChildForgotten);
-exit!(request_cloned_exit, ctx => slot::pass_innermost(
-    MOVERS,
-    if returned(&ctx).is_null() { Milestone::CloneFailed } else { Milestone::RequestCloned },
-));

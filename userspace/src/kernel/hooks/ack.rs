@@ -174,27 +174,4 @@ pub(super) const ROWS: &[Hook] = &[
         provides: &[Milestone::ChallengeSent],
         costs: "a reset that was asked back is not told from one outside the window",
     },
-    Hook {
-        programs: &[("child_forgotten", Entry)],
-        targets: &["inet_child_forget"],
-        args: &[],
-        need: Optional,
-        when: Always,
-        ipv6: false,
-        only_for: &[],
-        provides: &[Milestone::ChildForgotten],
-        costs: "a last ACK that met a closing listener is not told from one that was deferred",
-    },
-    // Without it no request moves to another listener.
-    Hook {
-        programs: &[("request_cloned_exit", Return)],
-        targets: &["inet_reqsk_clone"],
-        args: &[],
-        need: Optional,
-        when: IfPresent,
-        ipv6: false,
-        only_for: &[],
-        provides: &[Milestone::RequestCloned, Milestone::CloneFailed],
-        costs: "a request that could not move to another listener is not told from a closing one",
-    },
 ];

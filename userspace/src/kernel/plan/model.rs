@@ -50,6 +50,11 @@ impl Model<'_> {
                 ("skc_net", possible_net),
                 ("skc_v6_rcv_saddr", address),
                 ("skc_cookie", atomic64),
+                ("skc_daddr", int),
+                ("skc_dport", half),
+                ("skc_state", byte),
+                ("skc_listener", pointer),
+                ("skc_v6_daddr", address),
             ],
         );
         let queue = if self.long_queues { long } else { int };
@@ -60,6 +65,7 @@ impl Model<'_> {
                 ("sk_max_ack_backlog", queue),
                 ("sk_socket", pointer),
                 ("sk_dst_cache", pointer),
+                ("sk_protocol", half),
             ],
         );
         making.structure("tcp_sock", &[("ao_info", pointer)]);
@@ -80,7 +86,9 @@ impl Model<'_> {
         let inode = making.structure("inode", &[("i_mode", half), ("i_ino", long)]);
         making
             .structure("socket_alloc", &[("lead", long), ("socket", socket), ("vfs_inode", inode)]);
-        let ns = making.structure("", &[("ops", pointer), ("inum", int)]);
+        making.structure("request_sock", &[("rsk_timer", pointer), ("sk", pointer)]);
+        let refcount = making.blob.structure("", 4, &[("refs", atomic, 0)]);
+        let ns = making.structure("", &[("ops", pointer), ("inum", int), ("__ns_ref", refcount)]);
         let mib = making.structure("", &[("ip_statistics", pointer), ("net_statistics", pointer)]);
         let core = making.structure("", &[("sysctl_somaxconn", int)]);
         let small = if self.int_sysctls { int } else { byte };
