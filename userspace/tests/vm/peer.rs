@@ -53,6 +53,16 @@ impl Peer {
         }
     }
 
+    /// Leads packets to a host to this link, which its address alone would not.
+    pub(crate) fn add_route(&self, host: IpAddr) -> Result<()> {
+        rtnetlink::add_route(self.tun.index(), host)
+    }
+
+    /// And no longer.
+    pub(crate) fn delete_route(&self, host: IpAddr) -> Result<()> {
+        rtnetlink::delete_route(self.tun.index(), host)
+    }
+
     /// Sends one segment.
     pub(crate) fn send(&mut self, flow: &Flow, segment: Segment) -> Result<()> {
         self.tun.send(&segment.packet(flow)?).with_context(|| format!("{flow:?}"))

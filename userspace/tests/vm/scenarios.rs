@@ -7,12 +7,14 @@ use anyhow::Result;
 use crate::case::Case;
 use crate::flow::Family;
 use crate::netns::Home;
-use crate::netstat::Netstat;
 use crate::provoke;
 use crate::scenario::{Bound, Kind, Scenario};
 use crate::setting::Setting;
 use crate::trace::{Trace, Vantage};
 use crate::verdict;
+
+mod ack;
+mod cookie;
 
 const COOKIES_OFF: (&str, u32) = ("tcp_syncookies", 0);
 const COOKIES_ALWAYS: (&str, u32) = ("tcp_syncookies", 2);
@@ -122,16 +124,6 @@ const SCENARIOS: &[Scenario] = &[
         accept_queue: 1,
         ..ACCEPT_QUEUE_FULL_SYN
     },
-    Scenario {
-        name: "unattributed-cookie-ack",
-        sysctls: &[COOKIES_ALWAYS],
-        provoke: provoke::accept_queue_full_cookie_ack,
-        stage: "cookie-ack",
-        function: syn_recv_sock,
-        accept_queue: 9,
-        moves: &["ListenDrops", "ListenOverflows", "SyncookiesRecv"],
-        ..USUAL
-    },
     NO_ROUTE,
     Scenario {
         name: "syn-dst-not-unicast",
@@ -187,29 +179,12 @@ const SCENARIOS: &[Scenario] = &[
         need: Some(mptcp),
         ..USUAL
     },
-    Scenario {
-        name: "unattributed-ack-paws",
-        provoke: provoke::paws,
-        stage: "ack",
-        function: |_| "tcp_check_req",
-        moves: &["PAWSEstab"],
-        ..USUAL
-    },
-    Scenario {
-        name: "unattributed-ack-tsecr",
-        provoke: provoke::tsecr,
-        stage: "ack",
-        function: |_| "tcp_check_req",
-        moves: &["TSEcrRejected"],
-        need: Some(counts_tsecr),
-        ..USUAL
-    },
 ];
 
 /// Each row for each of its families.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for row in SCENARIOS {
+    for row in [SCENARIOS, ack::ROWS, cookie::ROWS].into_iter().flatten() {
         for &family in row.families {
             let case = Case::new(row.case_name(family), move || play(row, family));
             cases.push(case.needing(row.need));
@@ -246,10 +221,4 @@ fn conn_request(family: Family) -> &'static str {
 fn mptcp() -> Result<Option<String>> {
     let has = Path::new("/proc/sys/net/mptcp/enabled").exists();
     Ok((!has).then(|| "this kernel has no MPTCP".to_owned()))
-}
-
-/// Kernels that check the echoed time also count what they refuse for it.
-fn counts_tsecr() -> Result<Option<String>> {
-    let missing = "this kernel does not check echoed timestamps: it has no counter TSEcrRejected";
-    Ok((!Netstat::read()?.has("TSEcrRejected")).then(|| missing.to_owned()))
 }
