@@ -5,7 +5,7 @@
 //! test goes on.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -67,6 +67,16 @@ impl Peer {
             client: self.link.client(family, n),
             server: SocketAddr::new(self.link.server(family), port),
         }
+    }
+
+    /// Leads packets to a host to this link, which its address alone would not.
+    pub(crate) fn add_route(&self, host: IpAddr) -> Result<()> {
+        rtnetlink::add_route(self.tun.index(), host)
+    }
+
+    /// And no longer.
+    pub(crate) fn delete_route(&self, host: IpAddr) -> Result<()> {
+        rtnetlink::delete_route(self.tun.index(), host)
     }
 
     /// Sends one segment.

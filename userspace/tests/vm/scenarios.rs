@@ -5,9 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::flow::Family;
-use crate::netstat::Netstat;
 use crate::provoke;
 use crate::scenario::{Bound, Kind, Scenario};
+
+mod ack;
+mod cookie;
 
 const COOKIES_OFF: (&str, u32) = ("tcp_syncookies", 0);
 const COOKIES_ALWAYS: (&str, u32) = ("tcp_syncookies", 2);
@@ -118,16 +120,6 @@ const SCENARIOS: &[Scenario] = &[
         accept_queue: 1,
         ..ACCEPT_QUEUE_FULL_SYN
     },
-    Scenario {
-        name: "unattributed-cookie-ack",
-        sysctls: &[COOKIES_ALWAYS],
-        provoke: provoke::accept_queue_full_cookie_ack,
-        stage: "cookie-ack",
-        function: syn_recv_sock,
-        accept_queue: 9,
-        moves: &["ListenDrops", "ListenOverflows", "SyncookiesRecv"],
-        ..USUAL
-    },
     NO_ROUTE,
     Scenario {
         name: "syn-dst-not-unicast",
@@ -183,28 +175,11 @@ const SCENARIOS: &[Scenario] = &[
         need: Some(mptcp),
         ..USUAL
     },
-    Scenario {
-        name: "unattributed-ack-paws",
-        provoke: provoke::paws,
-        stage: "ack",
-        function: |_| "tcp_check_req",
-        moves: &["PAWSEstab"],
-        ..USUAL
-    },
-    Scenario {
-        name: "unattributed-ack-tsecr",
-        provoke: provoke::tsecr,
-        stage: "ack",
-        function: |_| "tcp_check_req",
-        moves: &["TSEcrRejected"],
-        need: Some(counts_tsecr),
-        ..USUAL
-    },
 ];
 
 /// Every row.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    SCENARIOS.iter()
+    [SCENARIOS, ack::ROWS, cookie::ROWS].into_iter().flatten()
 }
 
 /// A v4-mapped client is refused by the IPv4 function, inside the IPv6 one.
@@ -226,10 +201,4 @@ fn conn_request(family: Family) -> &'static str {
 fn mptcp() -> Result<Option<String>> {
     let has = Path::new("/proc/sys/net/mptcp/enabled").exists();
     Ok((!has).then(|| "this kernel has no MPTCP".to_owned()))
-}
-
-/// Kernels that check the echoed time also count what they refuse for it.
-fn counts_tsecr() -> Result<Option<String>> {
-    let missing = "this kernel does not check echoed timestamps: it has no counter TSEcrRejected";
-    Ok((!Netstat::read()?.has("TSEcrRejected")).then(|| missing.to_owned()))
 }
