@@ -21,6 +21,7 @@ const WATCHED: &[&str] = &[
     "TCPBacklogDrop",
     "TCPChallengeACK",
     "TCPDeferAcceptDrop",
+    "TCPFastOpenListenOverflow",
     "TCPReqQFullDoCookies",
     "TCPReqQFullDrop",
     "TSEcrRejected",

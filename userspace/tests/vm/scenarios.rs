@@ -10,6 +10,7 @@ use crate::scenario::{Bound, Kind, Scenario};
 
 mod ack;
 mod cookie;
+mod notice;
 
 const COOKIES_OFF: (&str, u32) = ("tcp_syncookies", 0);
 const COOKIES_ALWAYS: (&str, u32) = ("tcp_syncookies", 2);
@@ -179,7 +180,7 @@ const SCENARIOS: &[Scenario] = &[
 
 /// Every row.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    [SCENARIOS, ack::ROWS, cookie::ROWS].into_iter().flatten()
+    [SCENARIOS, ack::ROWS, cookie::ROWS, notice::ROWS].into_iter().flatten()
 }
 
 /// A v4-mapped client is refused by the IPv4 function, inside the IPv6 one.

@@ -65,8 +65,13 @@ pub(crate) fn scene(
 
 fn events(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -> Result<()> {
     let refused = &played.provoked.refused;
-    let here = report.drops.iter().filter(|event| event.listener.netns == setting.netns);
-    let events: Vec<_> = here.collect();
+    let here = |event: &&DropEvent| event.listener.netns == setting.netns;
+    let mut events: Vec<_> = report.drops.iter().filter(here).collect();
+    if row.is_notice() {
+        ensure!(events.is_empty(), "nothing was refused: {events:?}");
+        let notices = report.notices.iter().map(|notice| &notice.event).filter(here);
+        events = notices.filter(|event| event.reason == row.reason).collect();
+    }
     ensure!(
         events.len() == refused.len(),
         "{} events for {} refused packets: {events:?}",
@@ -178,13 +183,19 @@ fn differences(expected: &DropEvent, event: &DropEvent) -> Result<Vec<String>> {
 fn totals(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -> Result<()> {
     let summary = &report.summary;
     let here = summary.by_listener.iter().filter(|line| line.listener.netns == setting.netns);
-    let [listener] = here.collect::<Vec<_>>()[..] else { bail!("not one listener: {summary:?}") };
-    let refused = u64::try_from(played.provoked.refused.len())?;
-    let drops = BTreeMap::from([(row.reason.to_owned(), refused)]);
-    ensure!(listener.drops == drops, "the listener's drops are not {drops:?}");
-    let same = listener.listener.inode == setting.rig.listener.inode();
-    ensure!(same || row.kind == Kind::Mptcp, "another listener");
-    ensure!(listener.local == End::from(setting.rig.listener.bound()), "another listener");
+    let listeners: Vec<_> = here.collect();
+    match listeners[..] {
+        [] if row.is_notice() => {}
+        [listener] if !row.is_notice() => {
+            let refused = u64::try_from(played.provoked.refused.len())?;
+            let drops = BTreeMap::from([(row.reason.to_owned(), refused)]);
+            ensure!(listener.drops == drops, "the listener's drops are not {drops:?}");
+            let same = listener.listener.inode == setting.rig.listener.inode();
+            ensure!(same || row.kind == Kind::Mptcp, "another listener");
+            ensure!(listener.local == End::from(setting.rig.listener.bound()), "another listener");
+        }
+        _ => bail!("not the listeners that were expected: {listeners:?}"),
+    }
     let moved = RECONCILED.iter().filter_map(|name| played.moved.get_key_value(*name));
     let moved: Counters = moved.map(|(name, by)| (name.clone(), *by)).collect();
     let kernel = summary.kernel(setting.netns);

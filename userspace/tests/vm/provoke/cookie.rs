@@ -106,6 +106,13 @@ fn ensure_resets(rig: &mut Rig, refused: &[Refused]) -> Result<()> {
     Ok(())
 }
 
+/// Each SYN is answered by a cookie.
+pub(crate) fn cookies_sent(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = rig.open(count)?;
+    let sent = opened.iter().map(|(flow, _)| Refused { flow: *flow, syn_queue: 0 });
+    Ok(sent.collect::<Vec<_>>().into())
+}
+
 pub(super) fn cookies(sent: u64, received: u64) -> Vec<(&'static str, u64)> {
     let counters =
         [("TCPReqQFullDoCookies", sent), ("SyncookiesSent", sent), ("SyncookiesRecv", received)];

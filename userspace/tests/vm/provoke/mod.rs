@@ -6,6 +6,7 @@
 mod ack;
 mod child;
 mod cookie;
+mod fastopen;
 mod mptcp;
 mod other;
 mod request;
@@ -22,8 +23,9 @@ pub(crate) use child::{
 };
 pub(crate) use cookie::{
     accept_queue_full_cookie_ack, accept_queue_full_cookie_syn, cookies_of_other_options,
-    forged_cookies, stray_acks,
+    cookies_sent, forged_cookies, stray_acks,
 };
+pub(crate) use fastopen::{tfo_child, tfo_queue_full};
 pub(crate) use mptcp::unknown_token;
 pub(crate) use other::{mapped_source, no_route, not_unicast};
 pub(crate) use request::{
