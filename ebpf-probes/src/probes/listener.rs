@@ -126,5 +126,9 @@ fn bound(sk: Address, record: &mut DropRecord) -> u32 {
         record.bound = mapped(address);
         record.bound_family = 4;
     }
+    // A closed listener has given its port back; its requests and packets still name it.
+    if record.bound_port == 0 {
+        record.bound_port = record.local_port;
+    }
     Unknown::Bound.if_failed(failed)
 }

@@ -60,7 +60,8 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    const UNKNOWN: Self =
+    /// To be read when they are reported.
+    pub(crate) const UNKNOWN: Self =
         Self { known: 0, accept_len: 0, accept_limit: 0, syn_len: 0, syn_young: 0, function: 0 };
 
     /// The function inside that refused a child for want of room, or else the given one.
