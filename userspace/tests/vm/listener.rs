@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use anyhow::{Context, Result};
 use rustix::fs::fstat;
 use rustix::io::Errno;
-use rustix::net::sockopt::{set_ipv6_v6only, socket_cookie};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with};
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseport, socket_cookie};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketFlags, SocketType, bind, ipproto, listen, shutdown, socket_with,
+};
 
 use crate::flow::Family;
 use crate::option;
@@ -21,7 +23,7 @@ pub(crate) struct Listener {
     socket: TcpListener,
     bound: SocketAddr,
     backlog: i32,
-    inode: u64,
+    inode: Option<u64>,
     cookie: u64,
 }
 
@@ -50,16 +52,17 @@ impl Listener {
             Family::V6 | Family::Mapped => AddressFamily::INET6,
         };
         let protocol = match kind {
-            Kind::Tcp => None,
+            Kind::Tcp | Kind::Shared => None,
             Kind::Mptcp => Some(ipproto::MPTCP),
         };
         let socket = socket_with(domain, SocketType::STREAM, SocketFlags::CLOEXEC, protocol)?;
         if family != Family::V4 {
             set_ipv6_v6only(&socket, family == Family::V6)?;
         }
+        set_socket_reuseport(&socket, kind == Kind::Shared)?;
         bind(&socket, &bound)?;
         listen(&socket, backlog)?;
-        let inode = fstat(&socket)?.st_ino;
+        let inode = Some(fstat(&socket)?.st_ino);
         let cookie = socket_cookie(&socket)?;
         Ok(Self { socket: socket.into(), bound, backlog, inode, cookie })
     }
@@ -103,6 +106,20 @@ impl Listener {
         }
     }
 
+    /// Stops to listen; the socket stays.
+    pub(crate) fn stop(&self) -> Result<()> {
+        shutdown(&self.socket, Shutdown::Both).context("failed to shut a listener down")
+    }
+
+    /// Closes it; another socket takes the place, which is of no use.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        let useless =
+            socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        self.socket = useless.into();
+        self.inode = None;
+        Ok(())
+    }
+
     /// The address and port it is bound to.
     pub(crate) fn bound(&self) -> SocketAddr {
         self.bound
@@ -118,8 +135,8 @@ impl Listener {
         self.backlog() + 1
     }
 
-    /// The inode number of its socket.
-    pub(crate) fn inode(&self) -> u64 {
+    /// The inode number of its socket, until it is closed.
+    pub(crate) fn inode(&self) -> Option<u64> {
         self.inode
     }
 

@@ -61,6 +61,16 @@ impl Peer {
         self.link
     }
 
+    /// Sets the link down: its routes are gone, packets can no longer be sent.
+    pub(crate) fn unplug(&mut self) -> Result<()> {
+        rtnetlink::set_down(self.tun.index())
+    }
+
+    /// Sends a packet as it is.
+    pub(crate) fn send_raw(&mut self, packet: &[u8]) -> Result<()> {
+        self.tun.send(packet)
+    }
+
     /// The n-th client, on its way to a server's port.
     pub(crate) fn flow(&self, family: Family, n: u16, port: u16) -> Flow {
         Flow {

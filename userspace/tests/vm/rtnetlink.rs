@@ -38,12 +38,21 @@ pub(crate) const LOOPBACK: u32 = 1;
 
 /// Sets an interface up.
 pub(crate) fn set_up(index: u32) -> Result<()> {
+    set_flags(index, IFF_UP).with_context(|| format!("failed to set interface {index} up"))
+}
+
+/// Sets an interface down.
+pub(crate) fn set_down(index: u32) -> Result<()> {
+    set_flags(index, 0).with_context(|| format!("failed to set interface {index} down"))
+}
+
+fn set_flags(index: u32, flags: u32) -> Result<()> {
     // struct ifinfomsg: family, padding, type, index, flags, mask of the flags to change.
     let mut body = vec![AF_UNSPEC, 0, 0, 0];
-    for word in [index, IFF_UP, IFF_UP] {
+    for word in [index, flags, IFF_UP] {
         body.extend(word.to_ne_bytes());
     }
-    request(RTM_NEWLINK, 0, &body).with_context(|| format!("failed to set interface {index} up"))
+    request(RTM_NEWLINK, 0, &body)
 }
 
 /// Gives an interface an address; the kernel adds the route to the address's network.

@@ -22,6 +22,8 @@ pub(crate) enum Bound {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Tcp,
+    /// Others may listen on the same address (`SO_REUSEPORT`).
+    Shared,
     /// A TCP socket of the kernel's own listens inside it.
     Mptcp,
 }

@@ -12,6 +12,8 @@ mod ack;
 mod cookie;
 mod notice;
 
+mod request;
+
 const COOKIES_OFF: (&str, u32) = ("tcp_syncookies", 0);
 const COOKIES_ALWAYS: (&str, u32) = ("tcp_syncookies", 2);
 
@@ -180,7 +182,7 @@ const SCENARIOS: &[Scenario] = &[
 
 /// Every row.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    [SCENARIOS, ack::ROWS, cookie::ROWS, notice::ROWS].into_iter().flatten()
+    [SCENARIOS, ack::ROWS, cookie::ROWS, notice::ROWS, request::SCENARIOS].into_iter().flatten()
 }
 
 /// A v4-mapped client is refused by the IPv4 function, inside the IPv6 one.

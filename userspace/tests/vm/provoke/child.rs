@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::Provoked;
 use super::cookie::cookies;
-use super::request::{finish, last_ack};
+use super::packet::{finish, last_ack};
 use crate::flow::{Flow, Link};
 use crate::rig::{Refused, Rig};
 use crate::scarcity::Scarcity;

@@ -9,6 +9,7 @@ mod cookie;
 mod fastopen;
 mod mptcp;
 mod other;
+mod packet;
 mod request;
 mod syn;
 
@@ -28,9 +29,13 @@ pub(crate) use cookie::{
 pub(crate) use fastopen::{tfo_child, tfo_queue_full};
 pub(crate) use mptcp::unknown_token;
 pub(crate) use other::{mapped_source, no_route, not_unicast};
-pub(crate) use request::{
+pub(crate) use packet::{
     client_reset, deferred, far_reset, near_reset, no_flags, other_syn, out_of_window, paws,
     too_soon, tsecr, wrong_number, wrong_number_among_cookies,
+};
+pub(crate) use request::{
+    accepted, child_not_accepted, destroyed, expired, icmp_error, listener_closed, listener_gone,
+    migrated, packet_for_the_gone, synack_repeated, synack_unsendable,
 };
 pub(crate) use syn::{accept_queue_full_syn, syn_backlog_reserved, syn_queue_full};
 

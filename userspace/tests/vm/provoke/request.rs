@@ -1,227 +1,174 @@
-//! Packets for a request in the SYN queue, and all that can be wrong with them.
+//! Half-open requests that end, or go on, without a packet of their client.
 
-use anyhow::{Result, bail, ensure};
+use std::net::IpAddr;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
 
 use super::Provoked;
-use super::cookie::await_unmistakable;
-use crate::flow::Flow;
-use crate::netstat::Netstat;
+use crate::flow::{Family, Flow};
+use crate::listener::Listener;
 use crate::rig::{Refused, Rig};
+use crate::scenario::Kind;
 use crate::segment::Segment;
-use crate::sysctl;
+use crate::{halfopen, icmp, inetdiag};
 
-/// The client's clock when it sends its SYN.
-const CLOCK: u32 = 5000;
-/// Beyond every window of a request.
-const FAR: u32 = 1 << 28;
-/// Inside every window.
-const NEAR: u32 = 10;
+/// Timers that the kernel keeps in one slot of its wheel run in any order.
+const APART: Duration = Duration::from_millis(150);
 
-/// What the client gets back, besides a SYN-ACK that is repeated when its timer says so.
-#[derive(Debug, Clone, Copy)]
-enum Answer {
-    Silence,
-    Reset,
-    BareAck,
-}
-
-/// An ACK of something that was never sent; no cookie was sent lately either.
-pub(crate) fn wrong_number(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    await_unmistakable();
-    let opened = rig.open(count)?;
-    acknowledge_nothing(rig, &opened)
-}
-
-/// The same just after another client got a cookie: then it could have been one.
-pub(crate) fn wrong_number_among_cookies(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = rig.open(count)?;
-    let before = sysctl::get("net.ipv4.tcp_syncookies")?;
-    sysctl::set("net.ipv4.tcp_syncookies", 2)?;
-    rig.open(1)?;
-    sysctl::set("net.ipv4.tcp_syncookies", before)?;
-    let provoked = acknowledge_nothing(rig, &opened)?;
-    let besides = vec![("TCPReqQFullDoCookies", 1), ("SyncookiesSent", 1)];
-    Ok(Provoked { besides, ..provoked })
-}
-
-fn acknowledge_nothing(rig: &mut Rig, opened: &[(Flow, Segment)]) -> Result<Provoked> {
-    let refused = each(rig, opened, Answer::Reset, |synack| Segment {
-        ack_seq: synack.seq.wrapping_add(FAR),
-        ..last_ack(synack)
-    })?;
-    finish(rig, opened, last_ack)?;
-    Ok(refused.into())
-}
-
-/// Last ACKs with a clock that went backwards since the SYN.
-pub(crate) fn paws(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    stamped(rig, count, |clock| (CLOCK - 1000, clock))
-}
-
-/// Last ACKs that echo a time at which the server sent nothing.
-pub(crate) fn tsecr(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    stamped(rig, count, |clock| (CLOCK + 1, clock.wrapping_add(1_000_000)))
-}
-
-fn stamped(rig: &mut Rig, count: usize, stamps: impl Fn(u32) -> (u32, u32)) -> Result<Provoked> {
+/// Clients whose SYNs come so far apart that their timers fire in the same order.
+fn open_apart(rig: &mut Rig, count: usize) -> Result<Vec<(Flow, Segment)>> {
     let mut opened = Vec::with_capacity(count);
     for _ in 0..count {
-        let flow = rig.newcomer();
-        rig.peer.stamped_syn(&flow, CLOCK)?;
-        let synack = rig.peer.await_synack(&flow)?;
-        ensure!(synack.stamps.is_some(), "the SYN-ACK has no timestamps: {synack:?}");
-        opened.push((flow, synack));
+        opened.extend(rig.open(1)?);
+        sleep(APART);
     }
-    let with = |synack: Segment, stamps: &dyn Fn(u32) -> (u32, u32)| Segment {
-        stamps: synack.stamps.map(|(clock, _)| stamps(clock)),
-        ..last_ack(synack)
-    };
-    let refused = each(rig, &opened, Answer::BareAck, |synack| with(synack, &stamps))?;
-    finish(rig, &opened, |synack| with(synack, &|clock| (CLOCK + 1, clock)))?;
-    Ok(refused.into())
+    Ok(opened)
 }
 
-/// Last ACKs from far beyond the window.
-pub(crate) fn out_of_window(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = rig.open(count)?;
-    let refused = each(rig, &opened, Answer::BareAck, |synack| Segment {
-        seq: synack.ack_seq.wrapping_add(FAR),
-        ..last_ack(synack)
-    })?;
-    finish(rig, &opened, last_ack)?;
-    Ok(refused.into())
+/// Each of them goes, so the next one finds one fewer in the queue.
+fn one_by_one(opened: &[(Flow, Segment)]) -> Vec<Refused> {
+    let waiting = (1..=u32::try_from(opened.len()).unwrap_or(0)).rev();
+    opened
+        .iter()
+        .zip(waiting)
+        .map(|((flow, _), syn_queue)| Refused { flow: *flow, syn_queue })
+        .collect()
 }
 
-/// Resets from far beyond the window.
-pub(crate) fn far_reset(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = rig.open(count)?;
-    let refused = each(rig, &opened, Answer::Silence, |synack| reset(synack, FAR))?;
-    finish(rig, &opened, last_ack)?;
-    Ok(refused.into())
+/// The retries are used up.
+pub(crate) fn expired(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = open_apart(rig, count)?;
+    halfopen::await_none()?;
+    let ended = one_by_one(&opened);
+    rig.ensure_silence(&ended)?;
+    Ok(ended.into())
 }
 
-/// Resets from within the window, but not from its edge.
-pub(crate) fn near_reset(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = rig.open(count)?;
-    let refused = each(rig, &opened, Answer::BareAck, |synack| reset(synack, NEAR))?;
-    finish(rig, &opened, last_ack)?;
-    Ok(refused.into())
+/// The SYN-ACK comes again after a second; then the clients go on.
+pub(crate) fn synack_repeated(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = open_apart(rig, count)?;
+    let syn_queue = u32::try_from(count)?;
+    let mut repeated = Vec::with_capacity(count);
+    for (flow, first) in &opened {
+        let again = rig.peer.await_synack(flow)?;
+        ensure!(again.seq == first.seq, "{flow:?} got another SYN-ACK");
+        repeated.push(Refused { flow: *flow, syn_queue });
+    }
+    for (flow, synack) in opened {
+        rig.peer.ack(&flow, synack)?;
+    }
+    Ok(repeated.into())
 }
 
-/// The client gives up, and the request is gone.
-pub(crate) fn client_reset(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = rig.open(count)?;
-    let refused = each(rig, &opened, Answer::Silence, |synack| reset(synack, 0))?;
-    Ok(ended(refused))
+/// The way back to the clients is lost before the SYN-ACK is repeated.
+pub(crate) fn synack_unsendable(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = open_apart(rig, count)?;
+    rig.peer.unplug()?;
+    halfopen::await_none()?;
+    Ok(one_by_one(&opened).into())
 }
 
-/// Another SYN from the same end, within the window: the request is gone.
-pub(crate) fn other_syn(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = rig.open(count)?;
-    let refused = each(rig, &opened, Answer::Reset, |synack| Segment {
-        syn: true,
-        seq: synack.ack_seq.wrapping_add(NEAR),
-        ..Segment::default()
-    })?;
-    Ok(ended(refused))
+/// The listener stops; its requests find out when their timers fire.
+pub(crate) fn listener_gone(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = open_apart(rig, count)?;
+    rig.listener.stop()?;
+    halfopen::await_none()?;
+    let ended = one_by_one(&opened);
+    rig.ensure_silence(&ended)?;
+    Ok(ended.into())
 }
 
-/// Packets without any flag.
-pub(crate) fn no_flags(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = rig.open(count)?;
-    let refused = each(rig, &opened, Answer::Silence, |synack| Segment {
-        seq: synack.ack_seq,
-        ..Segment::default()
-    })?;
-    finish(rig, &opened, last_ack)?;
-    Ok(refused.into())
+/// The same where the listener's socket is closed, as by the end of its process.
+pub(crate) fn listener_closed(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = open_apart(rig, count)?;
+    rig.listener.close()?;
+    halfopen::await_none()?;
+    Ok(one_by_one(&opened).into())
 }
 
-/// The server wants data before anything else; with data the handshake is finished.
-pub(crate) fn deferred(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    rig.listener.defer_accept()?;
+/// The listener stops; its requests find out when their clients go on.
+pub(crate) fn packet_for_the_gone(rig: &mut Rig, count: usize) -> Result<Provoked> {
     let opened = rig.open(count)?;
-    let refused = each(rig, &opened, Answer::Silence, last_ack)?;
-    finish(rig, &opened, |synack| Segment { data: b"hello", ..last_ack(synack) })?;
-    Ok(refused.into())
-}
-
-/// The same SYN for the third time, right after the second was answered.
-pub(crate) fn too_soon(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = rig.open(count)?;
+    rig.listener.stop()?;
     for (flow, synack) in &opened {
-        let again = rig.peer.open(flow)?;
-        ensure!(again.seq == synack.seq, "another request answered: {synack:?}, then {again:?}");
+        rig.peer.ack(flow, *synack)?;
+        let answers = rig.peer.answers(flow)?;
+        ensure!(answers.iter().any(|it| it.rst), "{flow:?} should have been reset: {answers:?}");
     }
-    let refused = each(rig, &opened, Answer::Silence, |synack| Segment {
-        syn: true,
-        seq: synack.ack_seq.wrapping_sub(1),
-        ..Segment::default()
-    })?;
-    finish(rig, &opened, last_ack)?;
-    Ok(refused.into())
+    ensure!(halfopen::count()? == 0, "half-open requests are left");
+    Ok(one_by_one(&opened).into())
 }
 
-/// The handshake's last packet as it should be.
-pub(super) fn last_ack(synack: Segment) -> Segment {
-    let (seq, ack_seq) = (synack.ack_seq, synack.seq.wrapping_add(1));
-    Segment { ack: true, seq, ack_seq, ..Segment::default() }
-}
-
-fn reset(synack: Segment, from: u32) -> Segment {
-    Segment { rst: true, seq: synack.ack_seq.wrapping_add(from), ..Segment::default() }
-}
-
-/// Each client sends one segment and gets the answer that is due.
-fn each(
-    rig: &mut Rig,
-    opened: &[(Flow, Segment)],
-    due: Answer,
-    segment: impl Fn(Segment) -> Segment,
-) -> Result<Vec<Refused>> {
-    let mut refused = Vec::with_capacity(opened.len());
+/// The listener stops, and another one at the same address takes its requests.
+pub(crate) fn migrated(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = open_apart(rig, count)?;
+    let (bound, backlog) = (rig.listener.bound(), i32::try_from(rig.listener.backlog())?);
+    let heir = Listener::of_kind(Kind::Shared, rig.family, bound.ip(), bound.port(), backlog)?;
+    std::mem::replace(&mut rig.listener, heir).stop()?;
+    let mut moved = Vec::with_capacity(count);
+    for ((flow, _), syn_queue) in opened.iter().zip(1..) {
+        rig.peer.await_synack(flow)?;
+        moved.push(Refused { flow: *flow, syn_queue });
+    }
     for (flow, synack) in opened {
-        rig.peer.send(flow, segment(*synack))?;
-        refused.push(Refused { flow: *flow, syn_queue: u32::try_from(opened.len())? });
-        let mut answers = rig.peer.answers(flow)?;
-        answers.retain(|answer| !answer.is_synack());
-        let right = match (due, answers.as_slice()) {
-            (Answer::Silence, []) => true,
-            (Answer::Reset, [answer]) => answer.rst,
-            (Answer::BareAck, [answer]) => answer.ack && !answer.syn && !answer.rst,
-            _ => false,
-        };
-        ensure!(right, "{flow:?} should have got {due:?}: {answers:?}");
-    }
-    Ok(refused)
-}
-
-/// The requests live on: each of them becomes a connection after all.
-pub(super) fn finish(
-    rig: &mut Rig,
-    opened: &[(Flow, Segment)],
-    segment: impl Fn(Segment) -> Segment,
-) -> Result<()> {
-    let before = Netstat::read()?;
-    for (flow, synack) in opened {
-        rig.peer.send(flow, segment(*synack))?;
-    }
-    for (flow, _) in opened {
+        rig.peer.ack(&flow, synack)?;
         let (_, client) = rig.listener.accept()?;
         ensure!(client == flow.client, "{client} was accepted instead of {}", flow.client);
     }
-    let moved = Netstat::read()?.moved_since(&before);
-    if !moved.is_empty() {
-        bail!("good handshakes moved {moved:?}");
-    }
-    Ok(())
+    Ok(moved.into())
 }
 
-/// Each packet ended its request, which is counted no more when the packet is reported.
-fn ended(mut refused: Vec<Refused>) -> Provoked {
-    let left = (0..refused.len()).rev();
-    for (refused, left) in refused.iter_mut().zip(left) {
-        refused.syn_queue = u32::try_from(left).unwrap_or(u32::MAX);
+/// A router tells that the SYN-ACK did not arrive; one that quotes another segment says nothing.
+pub(crate) fn icmp_error(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = rig.open(count)?;
+    for (flow, synack) in &opened {
+        let router = match flow.client.ip() {
+            IpAddr::V4(_) => rig.peer.link().watchman(Family::V4),
+            address @ IpAddr::V6(_) => address,
+        };
+        let other = Segment { seq: synack.seq.wrapping_add(1), ..*synack };
+        let before = halfopen::count()?;
+        rig.peer.send_raw(&icmp::fatal(router, flow, other)?)?;
+        ensure!(halfopen::count()? == before, "an ICMP error about another segment counted");
+        rig.peer.send_raw(&icmp::fatal(router, flow, *synack)?)?;
     }
-    refused.into()
+    ensure!(halfopen::count()? == 0, "half-open requests are left");
+    Ok(one_by_one(&opened).into())
+}
+
+/// An administrator destroys them.
+pub(crate) fn destroyed(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = rig.open(count)?;
+    for (flow, _) in &opened {
+        inetdiag::destroy_request(rig.family, flow)?;
+    }
+    ensure!(halfopen::count()? == 0, "half-open requests are left");
+    let ended = one_by_one(&opened);
+    rig.ensure_silence(&ended)?;
+    Ok(ended.into())
+}
+
+/// The listener stops with a connection in its accept queue.
+pub(crate) fn child_not_accepted(rig: &mut Rig, _: usize) -> Result<Provoked> {
+    let flow = rig.newcomer();
+    rig.peer.handshake(&flow)?;
+    rig.listener.stop()?;
+    let answers = rig.peer.answers(&flow)?;
+    ensure!(answers.iter().any(|it| it.rst), "{flow:?} should have been reset: {answers:?}");
+    Ok(vec![Refused { flow, syn_queue: 0 }].into())
+}
+
+/// What every server does.
+pub(crate) fn accepted(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let mut accepted = Vec::with_capacity(count);
+    for _ in 0..count {
+        let flow = rig.newcomer();
+        rig.peer.handshake(&flow)?;
+        let (_, client) = rig.listener.accept()?;
+        ensure!(client == flow.client, "{client} was accepted instead of {}", flow.client);
+        accepted.push(Refused { flow, syn_queue: 0 });
+    }
+    Ok(accepted.into())
 }
