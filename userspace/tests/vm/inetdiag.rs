@@ -49,7 +49,7 @@ pub(crate) fn destroy_request(family: Family, flow: &Flow) -> Result<()> {
     let mut answer = [0; 512];
     let (length, _) = recv(&netlink, &mut answer[..], RecvFlags::empty())?;
     let answer = &answer[..length];
-    let number = |at: usize| Some(<[u8; 4]>::try_from(answer.get(at..at + 4)?).ok()?);
+    let number = |at: usize| <[u8; 4]>::try_from(answer.get(at..at + 4)?).ok();
     match (answer.get(4..6), number(HEADER)) {
         (Some(kind), Some(code)) if kind == NLMSG_ERROR.to_ne_bytes() => {
             match i32::from_ne_bytes(code) {

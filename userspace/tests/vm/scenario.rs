@@ -2,7 +2,6 @@
 //!
 //! `setting.rs` makes what it is played on, `verdict.rs` compares what came out.
 
-use crate::case::Need;
 use crate::flow::Family;
 use crate::provoke::Provoke;
 
@@ -17,6 +16,9 @@ pub(crate) enum Bound {
     /// Any.
     Any,
 }
+
+/// What the kernel must have; the text says what is missing.
+pub(crate) type Need = fn() -> anyhow::Result<Option<String>>;
 
 /// Which kind of socket listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

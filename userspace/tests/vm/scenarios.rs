@@ -201,6 +201,7 @@ fn conn_request(family: Family) -> &'static str {
 }
 
 /// Kernels without it have no sockets of that protocol.
+#[expect(clippy::unnecessary_wraps, reason = "needs of other scenarios can fail to be read")]
 fn mptcp() -> Result<Option<String>> {
     let has = Path::new("/proc/sys/net/mptcp/enabled").exists();
     Ok((!has).then(|| "this kernel has no MPTCP".to_owned()))
