@@ -35,6 +35,8 @@ pub(crate) enum Outer {
     RequestError,
     /// `inet_csk_reqsk_queue_drop_and_put`, or `inet_csk_reqsk_queue_drop` in `tcp_abort`
     RequestRemoval,
+    /// `tcp_v4_rcv` or `tcp_v6_rcv`; only on demand.
+    Receive,
     /// Nothing that lasts: what is told at once has its facts here.
     Moment,
 }
