@@ -1,6 +1,7 @@
 //! The server: a listening socket that accepts only when a test says so.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 use rustix::fs::fstat;
@@ -118,6 +119,11 @@ impl Listener {
         self.socket = useless.into();
         self.inode = None;
         Ok(())
+    }
+
+    /// The socket itself.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// The address and port it is bound to.

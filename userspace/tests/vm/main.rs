@@ -36,6 +36,7 @@ mod scenarios;
 mod segment;
 mod setting;
 mod skips;
+mod sockopt;
 mod storm;
 mod sysctl;
 mod text;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut cases = [
+        scenarios::cases(),
         variants::cases(),
         healthy::cases(),
         mixed::cases(),

@@ -52,6 +52,8 @@ pub(crate) struct Scenario {
     /// Counters that each refused packet moves by one. No other may move.
     pub(crate) moves: &'static [&'static str],
     pub(crate) need: Option<Need>,
+    /// Whether timers decide which of the clients is the first.
+    pub(crate) any_order: bool,
     /// What syndrop must be asked for to show it, beyond drops by the listener's own code.
     pub(crate) asks: &'static [&'static str],
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::case::Case;
 use crate::flow::Family;
 use crate::provoke;
 use crate::scenario::{Bound, Kind, Scenario};
@@ -12,6 +13,7 @@ mod ack;
 mod cookie;
 mod notice;
 
+mod before;
 mod request;
 
 const COOKIES_OFF: (&str, u32) = ("tcp_syncookies", 0);
@@ -34,6 +36,7 @@ const USUAL: Scenario = Scenario {
     accept_queue: 0,
     moves: &["ListenDrops"],
     need: None,
+    any_order: false,
     asks: &[],
 };
 
@@ -182,7 +185,14 @@ const SCENARIOS: &[Scenario] = &[
 
 /// Every row.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    [SCENARIOS, ack::ROWS, cookie::ROWS, notice::ROWS, request::SCENARIOS].into_iter().flatten()
+    let tables =
+        [SCENARIOS, ack::ROWS, cookie::ROWS, notice::ROWS, request::SCENARIOS, before::SCENARIOS];
+    tables.into_iter().flatten()
+}
+
+/// Scenarios whose events name no listener, so that they need a trace of their own.
+pub(crate) fn cases() -> Vec<Case> {
+    before::cases()
 }
 
 /// A v4-mapped client is refused by the IPv4 function, inside the IPv6 one.
@@ -190,6 +200,13 @@ fn syn_recv_sock(family: Family) -> &'static str {
     match family {
         Family::V4 | Family::Mapped => "tcp_v4_syn_recv_sock",
         Family::V6 => "tcp_v6_syn_recv_sock",
+    }
+}
+
+fn rcv(family: Family) -> &'static str {
+    match family {
+        Family::V4 | Family::Mapped => "tcp_v4_rcv",
+        Family::V6 => "tcp_v6_rcv",
     }
 }
 

@@ -79,6 +79,7 @@ fn events(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -
         refused.len(),
     );
     for (number, (event, refused)) in events.into_iter().zip(refused).enumerate() {
+        let refused = &in_place(row, &played.provoked.refused, *refused, event);
         one(row, setting, played, refused, event)
             .with_context(|| format!("event {number} is wrong"))?;
     }
@@ -117,6 +118,16 @@ pub(crate) fn header(report: &Report) -> Result<()> {
     }
     ensure!(header.probes.iter().all(|probe| !probe.name.is_empty()), "a probe has no name");
     Ok(())
+}
+
+/// What an event should be about. Where the order is open, the packet that it names has the place
+/// of the one that was expected, and what depends on the place alone.
+fn in_place(row: &Scenario, all: &[Refused], expected: Refused, event: &DropEvent) -> Refused {
+    let named = all.iter().find(|refused| event.peer == refused.flow.client.into());
+    match named {
+        Some(named) if row.any_order => Refused { flow: named.flow, ..expected },
+        _ => expected,
+    }
 }
 
 fn one(

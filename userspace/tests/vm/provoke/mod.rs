@@ -4,6 +4,7 @@
 //! saw what the reason promises them, and says which packets they were.
 
 mod ack;
+mod before;
 mod child;
 mod cookie;
 mod fastopen;
@@ -18,6 +19,9 @@ use anyhow::Result;
 use crate::rig::{Refused, Rig};
 
 pub(crate) use ack::{accept_queue_full_ack, accept_queue_full_ack_rst};
+pub(crate) use before::{
+    few_hops, filtered_acks, filtered_syns, garbled_syns, syn_fin, syns_to_timewait, unsigned_syns,
+};
 pub(crate) use child::{
     no_memory, no_memory_and_reset, no_memory_for_cookies, route_lost, route_lost_for_cookies,
     route_lost_for_good,

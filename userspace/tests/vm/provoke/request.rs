@@ -1,8 +1,6 @@
 //! Half-open requests that end, or go on, without a packet of their client.
 
 use std::net::IpAddr;
-use std::thread::sleep;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
@@ -13,19 +11,6 @@ use crate::rig::{Refused, Rig};
 use crate::scenario::Kind;
 use crate::segment::Segment;
 use crate::{halfopen, icmp, inetdiag};
-
-/// Timers that the kernel keeps in one slot of its wheel run in any order.
-const APART: Duration = Duration::from_millis(150);
-
-/// Clients whose SYNs come so far apart that their timers fire in the same order.
-fn open_apart(rig: &mut Rig, count: usize) -> Result<Vec<(Flow, Segment)>> {
-    let mut opened = Vec::with_capacity(count);
-    for _ in 0..count {
-        opened.extend(rig.open(1)?);
-        sleep(APART);
-    }
-    Ok(opened)
-}
 
 /// Each of them goes, so the next one finds one fewer in the queue.
 fn one_by_one(opened: &[(Flow, Segment)]) -> Vec<Refused> {
@@ -39,7 +24,7 @@ fn one_by_one(opened: &[(Flow, Segment)]) -> Vec<Refused> {
 
 /// The retries are used up.
 pub(crate) fn expired(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = open_apart(rig, count)?;
+    let opened = rig.open(count)?;
     halfopen::await_none()?;
     let ended = one_by_one(&opened);
     rig.ensure_silence(&ended)?;
@@ -48,7 +33,7 @@ pub(crate) fn expired(rig: &mut Rig, count: usize) -> Result<Provoked> {
 
 /// The SYN-ACK comes again after a second; then the clients go on.
 pub(crate) fn synack_repeated(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = open_apart(rig, count)?;
+    let opened = rig.open(count)?;
     let syn_queue = u32::try_from(count)?;
     let mut repeated = Vec::with_capacity(count);
     for (flow, first) in &opened {
@@ -64,7 +49,7 @@ pub(crate) fn synack_repeated(rig: &mut Rig, count: usize) -> Result<Provoked> {
 
 /// The way back to the clients is lost before the SYN-ACK is repeated.
 pub(crate) fn synack_unsendable(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = open_apart(rig, count)?;
+    let opened = rig.open(count)?;
     rig.peer.unplug()?;
     halfopen::await_none()?;
     Ok(one_by_one(&opened).into())
@@ -72,7 +57,7 @@ pub(crate) fn synack_unsendable(rig: &mut Rig, count: usize) -> Result<Provoked>
 
 /// The listener stops; its requests find out when their timers fire.
 pub(crate) fn listener_gone(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = open_apart(rig, count)?;
+    let opened = rig.open(count)?;
     rig.listener.stop()?;
     halfopen::await_none()?;
     let ended = one_by_one(&opened);
@@ -82,7 +67,7 @@ pub(crate) fn listener_gone(rig: &mut Rig, count: usize) -> Result<Provoked> {
 
 /// The same where the listener's socket is closed, as by the end of its process.
 pub(crate) fn listener_closed(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = open_apart(rig, count)?;
+    let opened = rig.open(count)?;
     rig.listener.close()?;
     halfopen::await_none()?;
     Ok(one_by_one(&opened).into())
@@ -103,7 +88,7 @@ pub(crate) fn packet_for_the_gone(rig: &mut Rig, count: usize) -> Result<Provoke
 
 /// The listener stops, and another one at the same address takes its requests.
 pub(crate) fn migrated(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    let opened = open_apart(rig, count)?;
+    let opened = rig.open(count)?;
     let (bound, backlog) = (rig.listener.bound(), i32::try_from(rig.listener.backlog())?);
     let heir = Listener::of_kind(Kind::Shared, rig.family, bound.ip(), bound.port(), backlog)?;
     std::mem::replace(&mut rig.listener, heir).stop()?;

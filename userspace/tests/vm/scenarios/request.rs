@@ -1,11 +1,10 @@
 //! Requests that end, or go on, without a packet of their client.
 
-use std::path::Path;
-
 use anyhow::Result;
 
-use super::USUAL;
+use super::{USUAL, rcv};
 use crate::flow::Family;
+use crate::netstat::Netstat;
 use crate::provoke;
 use crate::scenario::{Kind, Scenario};
 
@@ -24,6 +23,7 @@ const REQUEST: Scenario = Scenario {
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "request-expired",
+        any_order: true,
         sysctls: &[("tcp_synack_retries", 0)],
         provoke: provoke::expired,
         reason: "request-expired",
@@ -32,6 +32,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "synack-retransmit",
+        any_order: true,
         provoke: provoke::synack_repeated,
         reason: "synack-retransmit",
         outcome: Some("syn-ack-again"),
@@ -40,6 +41,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "request-synack-rtx-failed",
+        any_order: true,
         provoke: provoke::synack_unsendable,
         reason: "request-synack-rtx-failed",
         asks: &["--notices", "request-synack-rtx-failed"],
@@ -47,18 +49,21 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "request-listener-gone",
+        any_order: true,
         provoke: provoke::listener_gone,
         reason: "request-listener-gone",
         ..REQUEST
     },
     Scenario {
         name: "request-listener-gone-and-closed",
+        any_order: true,
         provoke: provoke::listener_closed,
         reason: "request-listener-gone",
         ..REQUEST
     },
     Scenario {
         name: "request-migrated",
+        any_order: true,
         sysctls: &[("tcp_migrate_req", 1)],
         kind: Kind::Shared,
         provoke: provoke::migrated,
@@ -113,16 +118,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn rcv(family: Family) -> &'static str {
-    match family {
-        Family::V4 | Family::Mapped => "tcp_v4_rcv",
-        Family::V6 => "tcp_v6_rcv",
-    }
-}
-
-/// Requests move since 5.14.
-#[expect(clippy::unnecessary_wraps, reason = "needs of other scenarios can fail to be read")]
+/// Requests move since 5.14, and kernels that move them count it. The setting alone is in 5.10.y
+/// too.
 fn migrates() -> Result<Option<String>> {
-    let has = Path::new("/proc/sys/net/ipv4/tcp_migrate_req").exists();
-    Ok((!has).then(|| "requests of this kernel never move: it has no tcp_migrate_req".to_owned()))
+    let missing = "requests of this kernel never move: it has no counter TCPMigrateReqSuccess";
+    Ok((!Netstat::read()?.has("TCPMigrateReqSuccess")).then(|| missing.to_owned()))
 }
