@@ -106,7 +106,7 @@ const fn observed(reason: Reason, stage: Stage) -> Verdict {
 }
 
 #[inline(always)]
-fn tell(slot: &Slot, verdict: &Verdict) {
+fn tell(slot: &mut Slot, verdict: &Verdict) {
     let v4 = slot.cause == Function::TcpV4Rcv as u32;
     output::report(slot, verdict, if v4 { Function::TcpV4Rcv } else { Function::TcpV6Rcv });
 }
