@@ -55,6 +55,8 @@ pub enum Field {
     SkbTransportHeader,
     /// `sk_buff.protocol`
     SkbProtocol,
+    /// `sock_common.skc_state`
+    SockState,
 }
 
 impl Field {
@@ -84,6 +86,7 @@ impl Field {
         Self::SkbNetworkHeader,
         Self::SkbTransportHeader,
         Self::SkbProtocol,
+        Self::SockState,
     ];
     /// How many slots there are.
     pub const COUNT: usize = Self::ALL.len();

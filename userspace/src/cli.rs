@@ -12,8 +12,10 @@ use crate::catalogue;
 use crate::decode::Family;
 use crate::filter::Netns;
 
+mod listeners;
 mod words;
 
+pub use listeners::{ListenerFilter, Listeners, SortKey};
 use words::{duration, network};
 
 const EXAMPLES: &str = "\
@@ -52,6 +54,8 @@ pub enum Command {
     /// Stream drops until Ctrl-C, --duration or --count; then the summary
     #[command(after_help = EXAMPLES)]
     Trace(Trace),
+    /// Show both queues of every listener, what set their limits, and who owns them
+    Listeners(Listeners),
     /// Feed a recording of `trace --json` through the same filters and formats
     Replay(Replay),
 }

@@ -3,6 +3,7 @@
 mod check_req;
 mod conn_request;
 mod counters;
+mod iter;
 mod kprobe;
 mod listener;
 mod output;

@@ -50,7 +50,7 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    const UNKNOWN: Self =
+    pub(crate) const UNKNOWN: Self =
         Self { known: 0, accept_len: 0, accept_limit: 0, syn_len: 0, syn_young: 0, function: 0 };
 }
 

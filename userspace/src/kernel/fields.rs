@@ -134,6 +134,7 @@ pub const FIELDS: &[FieldRow] = &[
     row(Field::SkbNetworkHeader, &[of("sk_buff", "network_header")], Bytes(2), Mandatory),
     row(Field::SkbTransportHeader, &[of("sk_buff", "transport_header")], Bytes(2), Mandatory),
     row(Field::SkbProtocol, &[of("sk_buff", "protocol")], Bytes(2), Optional),
+    row(Field::SockState, &[of("sock_common", "skc_state")], Bytes(1), Optional),
 ];
 
 // A row that is missing, or out of order, would leave a slot to another field's row.

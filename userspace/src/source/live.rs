@@ -29,7 +29,7 @@ mod diagnostics;
 mod error;
 mod missed;
 mod opening;
-mod programs;
+pub(crate) mod programs;
 
 /// Records taken before the reader's turn ends, so that signals and timers are not starved.
 const BATCH: usize = 512;

@@ -50,6 +50,7 @@ impl Model<'_> {
                 ("skc_net", possible_net),
                 ("skc_v6_rcv_saddr", address),
                 ("skc_cookie", atomic64),
+                ("skc_state", byte),
             ],
         );
         let queue = if self.long_queues { long } else { int };

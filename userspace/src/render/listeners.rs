@@ -1,0 +1,227 @@
+//! The table of listeners, for people and for scripts.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+
+use super::Foreign;
+use super::text::OrDash;
+use crate::catalogue;
+use crate::decode::Listener;
+use crate::enrich::{Holder, OwnedListener};
+use crate::kernel::syn_queue::{Belief, Rule};
+use crate::listeners::{FirstDrop, SetBy, first_syn_dropped, set_by};
+use crate::ndjson::{
+    AcceptQueueLine, Digits, FirstSynDroppedLine, LimitLine, ListenerStateLine, OwnerLine,
+    SynQueueLine, Time,
+};
+
+/// Digits of a container's id that are shown to people; engines accept them.
+const SHORT_ID: usize = 12;
+
+/// Listeners at one moment, in the order in which they are shown.
+#[derive(Debug)]
+pub struct Table<'a> {
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    pub rows: &'a [OwnedListener],
+    /// When this kernel calls a SYN queue full.
+    pub belief: Belief,
+}
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Listeners {
+    /// One JSON object a line.
+    Json,
+    /// Columns.
+    Text {
+        /// Whether colours do some good.
+        colour: bool,
+        /// Whether listeners are of several namespaces.
+        netns: bool,
+    },
+}
+
+impl Listeners {
+    /// Writes a table.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(self, out: &mut dyn Write, table: &Table<'_>) -> io::Result<()> {
+        match self {
+            Self::Json => json(out, table),
+            Self::Text { colour, netns } => text(out, table, colour, netns),
+        }
+    }
+}
+
+fn json(out: &mut dyn Write, table: &Table<'_>) -> io::Result<()> {
+    for row in table.rows {
+        serde_json::to_writer(&mut *out, &line(table, row))?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn line<'a>(table: &Table<'_>, row: &'a OwnedListener) -> ListenerStateLine<'a> {
+    let Listener { id, cookie, uid, accept, syn_len, syn_young, sysctls } = row.listener;
+    let limit = accept.map(|queue| queue.limit);
+    let set_by = set_by(&row.listener);
+    ListenerStateLine {
+        time: Time(table.time),
+        netns: id.netns,
+        inode: id.inode,
+        cookie: cookie.map(Digits),
+        bound: id.bound.map(Into::into),
+        accept_queue: AcceptQueueLine { len: accept.map(|queue| queue.len), limit },
+        syn_queue: SynQueueLine { len: syn_len, young: syn_young, limit },
+        limit: LimitLine {
+            set_by: set_by.map(word),
+            asked: limit.filter(|_| set_by == Some(SetBy::Backlog)),
+            somaxconn: sysctls.somaxconn,
+            max_syn_backlog: sysctls.max_syn_backlog,
+            syncookies: sysctls.syncookies,
+        },
+        first_syn_dropped: first_syn_dropped(&row.listener, table.belief.rule)
+            .map(|first| first_line(first, table.belief)),
+        owner: OwnerLine { uid, ..row.holder.as_ref().map(owner_line).unwrap_or_default() },
+    }
+}
+
+fn first_line(first: FirstDrop, belief: Belief) -> FirstSynDroppedLine {
+    let (at, reason) = match first {
+        FirstDrop::Never => (None, None),
+        FirstDrop::At { len, reason } => (Some(len), Some(catalogue::of(reason).slug)),
+    };
+    let evidence = if belief.measured { "measured" } else { "assumed" };
+    FirstSynDroppedLine { at, reason, rule: belief.rule.symbol(), evidence }
+}
+
+fn owner_line(holder: &Holder) -> OwnerLine<'_> {
+    let process = &*holder.first;
+    let membership = &process.membership;
+    OwnerLine {
+        pid: Some(process.pid),
+        comm: Some(process.comm.as_str().into()),
+        cmdline: Some(&process.cmdline),
+        cgroup: membership.path.as_deref().map(Into::into),
+        unit: membership.unit.as_deref().map(Into::into),
+        container: membership.container.as_deref().map(Into::into),
+        pod: membership.pod.as_deref().map(Into::into),
+        pids: Some(&holder.pids),
+        uid: None,
+    }
+}
+
+const fn word(set_by: SetBy) -> &'static str {
+    match set_by {
+        SetBy::Backlog => "backlog",
+        SetBy::Somaxconn => "somaxconn",
+    }
+}
+
+/// The titles; the first is shown where there are several namespaces.
+const TITLES: [&str; 8] =
+    ["NETNS", "LISTENER", "ACCEPT-Q", "SYN-Q", "YOUNG", "SET BY", "FIRST DROP", "OWNER"];
+
+type Cells = [String; TITLES.len()];
+
+fn text(out: &mut dyn Write, table: &Table<'_>, colour: bool, netns: bool) -> io::Result<()> {
+    let rows: Vec<Cells> = table.rows.iter().map(|row| cells(row, table.belief)).collect();
+    let first = usize::from(!netns);
+    let mut widths = TITLES.map(str::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let bold = if colour { Style::new().bold() } else { Style::new() };
+    write!(out, "{bold}")?;
+    columns(out, &TITLES.map(str::to_owned)[first..], &widths[first..])?;
+    writeln!(out, "{bold:#}")?;
+    for (cells, row) in rows.iter().zip(table.rows) {
+        let style = if colour && is_full(&row.listener) {
+            AnsiColor::Red.on_default()
+        } else {
+            Style::new()
+        };
+        write!(out, "{style}")?;
+        columns(out, &cells[first..], &widths[first..])?;
+        writeln!(out, "{style:#}")?;
+    }
+    Ok(())
+}
+
+fn columns(out: &mut dyn Write, cells: &[String], widths: &[usize]) -> io::Result<()> {
+    for (nth, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+        if nth + 1 == cells.len() {
+            write!(out, "{cell}")?;
+        } else {
+            write!(out, "{cell:<width$}  ")?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a handshake that ends now would be refused.
+fn is_full(listener: &Listener) -> bool {
+    listener.accept.is_some_and(|queue| queue.len > queue.limit)
+}
+
+fn cells(row: &OwnedListener, belief: Belief) -> Cells {
+    let listener = &row.listener;
+    let accept = listener.accept.map(|queue| {
+        let relation = if queue.len > queue.limit { '>' } else { '/' };
+        format!("{}{relation}{}", queue.len, queue.limit)
+    });
+    let limit = listener.accept.map(|queue| queue.limit);
+    [
+        OrDash(listener.id.netns).to_string(),
+        OrDash(listener.id.bound).to_string(),
+        OrDash(accept).to_string(),
+        format!("{}/{}", OrDash(listener.syn_len), OrDash(limit)),
+        OrDash(listener.syn_young).to_string(),
+        OrDash(set_by(listener).map(word)).to_string(),
+        OrDash(first_drop(listener, belief)).to_string(),
+        OrDash(row.holder.as_ref().map(Owner)).to_string(),
+    ]
+}
+
+/// `97 syn-backlog-reserved`; both numbers that are possible where the kernel's rule is not known
+/// and matters.
+fn first_drop(listener: &Listener, belief: Belief) -> Option<String> {
+    let by = |rule| first_syn_dropped(listener, rule);
+    Some(match (by(belief.rule)?, by(Rule::AtLimit)?) {
+        (FirstDrop::Never, _) => "never, cookies".to_owned(),
+        (FirstDrop::At { len, reason }, FirstDrop::At { len: early, .. })
+            if !belief.measured && early != len =>
+        {
+            format!("{early} or {len} {}", catalogue::of(reason).slug)
+        }
+        (FirstDrop::At { len, reason }, _) => format!("{len} {}", catalogue::of(reason).slug),
+    })
+}
+
+/// `nginx[144] +2 nginx.service`
+struct Owner<'a>(&'a Holder);
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Holder { first, pids } = self.0;
+        let mut text = format!("{}[{}]", Foreign(&first.comm), first.pid);
+        if pids.len() > 1 {
+            write!(text, " +{}", pids.len() - 1)?;
+        }
+        let membership = &first.membership;
+        if let Some(container) = &membership.container {
+            write!(text, " container {}", container.get(..SHORT_ID).unwrap_or(container))?;
+        } else if let Some(unit) = &membership.unit {
+            write!(text, " {}", Foreign(unit))?;
+        }
+        f.pad(&text)
+    }
+}
