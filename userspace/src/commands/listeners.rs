@@ -1,9 +1,11 @@
 //! `syndrop listeners`: every listener and both of its queues, once or again and again.
 
 use std::cmp::Reverse;
-use std::io::{self, IsTerminal, Write, stderr};
+use std::io::{self, BufWriter, IsTerminal, Write, stderr};
 use std::net::{IpAddr, SocketAddr};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -26,8 +28,11 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
         None if arguments.all_netns => Place::All,
         None => Place::Own,
     };
-    let mut surveyor = Surveyor::new();
-    let (belief, why) = Belief::form();
+    let (mut surveyor, (belief, why)) = thread::scope(|scope| {
+        let belief = scope.spawn(Belief::form);
+        let surveyor = Surveyor::new();
+        (surveyor, belief.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
     let mut assumed = why.filter(|_| !arguments.json);
     let mut out = Out::open(arguments)?;
     // Says whether anybody still reads.
@@ -79,7 +84,7 @@ struct Assumed(#[source] crate::kernel::syn_queue::RuleError);
 
 struct Out {
     name: String,
-    data: Box<dyn Write>,
+    data: BufWriter<Box<dyn Write>>,
     format: Listeners,
     redraw: bool,
 }
@@ -98,16 +103,15 @@ impl Out {
             && io::stdout().is_terminal();
         let name = path.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
         let data = path.map_or_else(|| Ok(Box::new(io::stdout()) as Box<dyn Write>), create_at)?;
-        Ok(Self { name, data, format, redraw })
+        Ok(Self { name, data: BufWriter::with_capacity(1 << 16, data), format, redraw })
     }
 
     fn write(&mut self, table: &Table<'_>) -> Result<bool, Failure> {
-        // A table is written at once, so that a reader never sees half of it for long.
-        let mut bytes = if self.redraw { REDRAW.to_vec() } else { Vec::new() };
+        let redraw = if self.redraw { REDRAW } else { b"" };
         let written = self
-            .format
-            .write(&mut bytes, table)
-            .and_then(|()| self.data.write_all(&bytes))
+            .data
+            .write_all(redraw)
+            .and_then(|()| self.format.write(&mut self.data, table))
             .and_then(|()| self.data.flush());
         match written {
             Ok(()) => Ok(true),

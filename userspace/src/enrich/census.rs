@@ -9,7 +9,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use procfs::process::{FDTarget, all_processes_with_root};
+use procfs::process::all_processes_with_root;
+use rustix::fs::{Dir, readlinkat};
 
 use super::cgroup::Membership;
 use super::holders::name;
@@ -71,13 +72,7 @@ impl Census {
 
     fn add(&mut self, folder: PathBuf, pid: i32, sockets: &HashSet<u64>) {
         let Ok(process) = procfs::process::Process::new_with_root(folder) else { return };
-        let Ok(descriptors) = process.fd() else { return };
-        let mut held: Vec<u64> = descriptors
-            .filter_map(|it| match it.ok()?.target {
-                FDTarget::Socket(inode) if sockets.contains(&inode) => Some(inode),
-                _ => None,
-            })
-            .collect();
+        let Some(mut held) = held(&process, sockets) else { return };
         if held.is_empty() {
             return;
         }
@@ -94,6 +89,28 @@ impl Census {
             holder.pids.push(process.pid);
         }
     }
+}
+
+/// Which of the sockets a process holds. By the links alone: to look at each descriptor more
+/// closely costs several times as much, and there can be many.
+fn held(process: &procfs::process::Process, sockets: &HashSet<u64>) -> Option<Vec<u64>> {
+    let descriptors = process.open_relative("fd").ok()?;
+    let mut held = Vec::new();
+    let mut target = Vec::with_capacity(32);
+    for entry in Dir::read_from(&descriptors).ok()? {
+        let entry = entry.ok()?;
+        let link = readlinkat(&descriptors, entry.file_name(), std::mem::take(&mut target));
+        let Ok(link) = link else { continue };
+        held.extend(socket(link.to_bytes()).filter(|inode| sockets.contains(inode)));
+        target = link.into_bytes();
+    }
+    Some(held)
+}
+
+/// The inode number in `socket:[42]`.
+fn socket(link: &[u8]) -> Option<u64> {
+    let number = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    str::from_utf8(number).ok()?.parse().ok()
 }
 
 impl Process {

@@ -5,11 +5,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::panic::resume_unwind;
+use std::thread;
 
 use aya::programs::links::LinkError;
 use aya::programs::{Iter, ProgramError};
 use aya::{Btf, BtfError, Ebpf, EbpfError};
-use ebpf_probes::{ABSENT, Field, ListenerRecord};
+use ebpf_probes::{ABSENT, Config, Field, ListenerRecord};
 
 use crate::decode::{self, DecodeError, Listener};
 use crate::kernel::rights::Unmet;
@@ -72,10 +74,12 @@ pub(super) struct TcpIterator {
 impl TcpIterator {
     pub(super) fn load() -> Result<Self, IteratorError> {
         Rights::read().check_without_hooks()?;
-        let names: Vec<_> = fields::structures().collect();
-        let kernel = KernelBtf::open(&names).map_err(PlanError::from)?;
-        let config = Plan::of_fields(&kernel)?;
-        drop(kernel);
+        let (config, types) = thread::scope(|scope| {
+            // aya wants all of the kernel's types, to find one function among them.
+            let types = scope.spawn(Btf::from_sys_fs);
+            (fields(), types.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let (config, types) = (config?, types.map_err(IteratorError::Kind)?);
         if config.fields[Field::SockState as usize] == ABSENT {
             return Err(IteratorError::State);
         }
@@ -86,7 +90,6 @@ impl TcpIterator {
             .map_max_entries("TOTALS", 1)
             .load(OBJECT)
             .map_err(IteratorError::Object)?;
-        let types = Btf::from_sys_fs().map_err(IteratorError::Kind)?;
         program(&mut ebpf)?.load(KIND, &types).map_err(|error| match error {
             ProgramError::Btf(error) => IteratorError::Kind(error),
             error => IteratorError::Refused(error),
@@ -102,6 +105,12 @@ impl TcpIterator {
             link.map_err(IteratorError::Refused)?.into_file().map_err(IteratorError::Open)?;
         listeners(file)
     }
+}
+
+/// Where this kernel's fields are.
+fn fields() -> Result<Config, PlanError> {
+    let names: Vec<_> = fields::structures().collect();
+    Plan::of_fields(&KernelBtf::open(&names)?)
 }
 
 fn program(ebpf: &mut Ebpf) -> Result<&mut Iter, IteratorError> {

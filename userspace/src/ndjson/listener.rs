@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{AcceptQueueLine, Digits, End, SynQueueLine, Time};
+use super::{AcceptQueueLine, Digits, End, SynQueueLine};
 
 /// A listener at one moment.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "listener")]
 #[expect(missing_docs, reason = "the fields are those of the published format")]
 pub struct ListenerStateLine<'a> {
-    pub time: Time,
+    pub time: &'a str,
     pub netns: Option<u32>,
     pub inode: Option<u64>,
     pub cookie: Option<Digits>,

@@ -60,19 +60,24 @@ impl Listeners {
 }
 
 fn json(out: &mut dyn Write, table: &Table<'_>) -> io::Result<()> {
+    let time = Time(table.time).to_string();
+    let mut buffer = Vec::new();
     for row in table.rows {
-        serde_json::to_writer(&mut *out, &line(table, row))?;
-        out.write_all(b"\n")?;
+        // The serializer writes a few bytes at a time, which only memory takes quickly.
+        buffer.clear();
+        serde_json::to_writer(&mut buffer, &line(table, row, &time))?;
+        buffer.push(b'\n');
+        out.write_all(&buffer)?;
     }
     Ok(())
 }
 
-fn line<'a>(table: &Table<'_>, row: &'a OwnedListener) -> ListenerStateLine<'a> {
+fn line<'a>(table: &Table<'_>, row: &'a OwnedListener, time: &'a str) -> ListenerStateLine<'a> {
     let Listener { id, cookie, uid, accept, syn_len, syn_young, sysctls } = row.listener;
     let limit = accept.map(|queue| queue.limit);
     let set_by = set_by(&row.listener);
     ListenerStateLine {
-        time: Time(table.time),
+        time,
         netns: id.netns,
         inode: id.inode,
         cookie: cookie.map(Digits),

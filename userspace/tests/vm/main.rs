@@ -15,6 +15,7 @@ mod gates;
 mod healthy;
 mod leftovers;
 mod listener;
+mod listeners;
 mod mixed;
 mod netns;
 mod netstat;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         endings::cases(),
         usage::cases(),
         gates::cases(),
+        listeners::cases(),
         leftovers::cases(),
     ]
     .into_iter()
