@@ -55,6 +55,7 @@ pub enum Command {
     #[command(after_help = EXAMPLES)]
     Trace(Trace),
     /// Show both queues of every listener, what set their limits, and who owns them
+    #[command(after_help = listeners::COLUMNS)]
     Listeners(Listeners),
     /// Feed a recording of `trace --json` through the same filters and formats
     Replay(Replay),

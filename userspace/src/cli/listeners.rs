@@ -10,6 +10,21 @@ use super::words::{duration, network};
 use crate::decode::Family;
 use crate::filter::Netns;
 
+pub(super) const COLUMNS: &str = "\
+Columns:
+  ACCEPT-Q    finished connections that wait for accept(), and their limit; above it
+              the kernel refuses
+  SYN-Q       half-open connections, and the same limit
+  YOUNG       those of them whose SYN-ACK was not repeated yet
+  SET BY      what set the limit: the backlog that listen() was given, or somaxconn,
+              and then listen() was given as much or more
+  FIRST DROP  how many half-open connections wait when the first SYN is dropped, and
+              the reason, while the accept queue is not full; see `syndrop explain`
+  OWNER       the lowest pid that holds the socket, and how many more do
+
+Without CAP_BPF and CAP_PERFMON the SYN queues are unknown, without root the owners of other
+users' sockets.";
+
 /// Arguments of `listeners`.
 #[derive(Debug, Args)]
 pub struct Listeners {
@@ -36,8 +51,8 @@ pub struct Listeners {
     )]
     pub watch: Option<Duration>,
 
-    /// What comes first: the lowest address, or the longest queue
-    #[arg(long, value_name = "KEY", value_enum, default_value_t)]
+    /// Sort by address, accept-queue, syn-queue (the longest first), or owner
+    #[arg(long, value_name = "KEY", value_enum, default_value_t, hide_possible_values = true)]
     pub sort: SortKey,
 
     /// What is shown.

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::io::{self, BufWriter, IsTerminal, Write, stderr};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::resume_unwind;
-use std::path::Path;
 use std::thread;
 
 use jiff::Timestamp;
@@ -102,7 +101,10 @@ impl Out {
             && !arguments.json
             && io::stdout().is_terminal();
         let name = path.map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
-        let data = path.map_or_else(|| Ok(Box::new(io::stdout()) as Box<dyn Write>), create_at)?;
+        let data = match path {
+            Some(path) => create(path)?,
+            None => Box::new(io::stdout()),
+        };
         Ok(Self { name, data: BufWriter::with_capacity(1 << 16, data), format, redraw })
     }
 
@@ -119,10 +121,6 @@ impl Out {
             Err(source) => Err(OutputError::Write { name: self.name.clone(), source }.into()),
         }
     }
-}
-
-fn create_at(path: &Path) -> Result<Box<dyn Write>, OutputError> {
-    create(path)
 }
 
 fn shows(filter: &ListenerFilter, row: &OwnedListener) -> bool {
@@ -146,8 +144,10 @@ fn shows(filter: &ListenerFilter, row: &OwnedListener) -> bool {
 /// Whether a socket bound to this address gets packets for addresses of the network.
 fn takes(network: &ipnet::IpNet, bound: IpAddr) -> bool {
     match (network, bound) {
-        (ipnet::IpNet::V4(_), IpAddr::V6(bound)) if bound.is_unspecified() => false,
-        _ => network.contains(&bound) || bound.is_unspecified(),
+        (ipnet::IpNet::V4(_), IpAddr::V4(_)) | (ipnet::IpNet::V6(_), IpAddr::V6(_)) => {
+            network.contains(&bound) || bound.is_unspecified()
+        }
+        _ => false,
     }
 }
 
@@ -168,5 +168,71 @@ fn sort(rows: &mut [OwnedListener], key: SortKey) {
             let holder = row.holder.as_ref();
             (holder.is_none(), holder.map(|it| (it.first.comm.clone(), it.first.pid)))
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{ListenerFilter, shows, sort};
+    use crate::cli::{Cli, Command, SortKey};
+    use crate::decode::{AcceptQueue, Listener, ListenerId, Sysctls};
+    use crate::enrich::OwnedListener;
+
+    fn row(bound: &str, len: u32, syn_len: Option<u32>) -> OwnedListener {
+        let id = ListenerId { sock: 0, inode: None, netns: Some(1), bound: bound.parse().ok() };
+        let accept = Some(AcceptQueue { len, limit: 8 });
+        let sysctls = Sysctls::default();
+        let listener =
+            Listener { id, cookie: None, uid: None, accept, syn_len, syn_young: None, sysctls };
+        OwnedListener { listener, holder: None }
+    }
+
+    fn filter(words: &str) -> ListenerFilter {
+        let line = format!("syndrop listeners {words}");
+        match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
+            Some(Command::Listeners(arguments)) => arguments.filter,
+            _ => panic!("it is not about listeners"),
+        }
+    }
+
+    #[test]
+    fn a_filter_shows_what_was_asked_for() {
+        let bound = ["10.0.0.1:80", "0.0.0.0:81", "[::]:80", "[fd00::1]:82"];
+        let rows = bound.map(|bound| row(bound, 0, None));
+        let cases: [(&str, &[usize]); 8] = [
+            ("", &[0, 1, 2, 3]),
+            ("-P 80,82", &[0, 2, 3]),
+            ("-4", &[0, 1]),
+            ("-6", &[2, 3]),
+            ("--local 10.0.0.0/8", &[0, 1]),
+            ("--local fd00::/8", &[2, 3]),
+            ("--local 192.0.2.1", &[1]),
+            // Nobody is known to hold any of them.
+            ("--pid 1", &[]),
+        ];
+        for (words, expected) in cases {
+            let filter = filter(words);
+            let shown: Vec<_> = (0..4).filter(|&nth| shows(&filter, &rows[nth])).collect();
+            assert_eq!(shown, expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn the_longest_queue_comes_first_and_an_unknown_one_last() {
+        let order = |key| {
+            let mut rows = [
+                row("10.0.0.2:80", 1, Some(2)),
+                row("10.0.0.1:80", 3, None),
+                row("10.0.0.1:9", 2, Some(7)),
+            ];
+            sort(&mut rows, key);
+            rows.map(|row| row.listener.accept.unwrap().len)
+        };
+        assert_eq!(order(SortKey::Address), [2, 3, 1]);
+        assert_eq!(order(SortKey::AcceptQueue), [3, 2, 1]);
+        assert_eq!(order(SortKey::SynQueue), [2, 1, 3]);
+        assert_eq!(order(SortKey::Owner), [2, 3, 1]);
     }
 }

@@ -230,3 +230,94 @@ impl fmt::Display for Owner<'_> {
         f.pad(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Belief, Listeners, Rule, Table};
+    use crate::decode::{AcceptQueue, Listener, ListenerId, Sysctls};
+    use crate::enrich::{Holder, Membership, OwnedListener, Process};
+
+    fn rows() -> [OwnedListener; 3] {
+        let sysctls = Sysctls {
+            syncookies: Some(0),
+            max_syn_backlog: Some(512),
+            somaxconn: Some(128),
+            abort_on_overflow: Some(0),
+        };
+        let bound = |bound: &str| ListenerId {
+            sock: 1,
+            inode: Some(42),
+            netns: Some(7),
+            bound: bound.parse().ok(),
+        };
+        let listener = |at: &str, len, limit, syn_len| Listener {
+            id: bound(at),
+            cookie: Some(u64::MAX),
+            uid: Some(33),
+            accept: Some(AcceptQueue { len, limit }),
+            syn_len,
+            syn_young: syn_len,
+            sysctls,
+        };
+        let holder = |container: Option<String>| {
+            let unit = Some("nginx.service".to_owned());
+            let membership = Membership { unit, container, ..Membership::default() };
+            let (comm, cmdline) = ("ng\u{1b}inx".to_owned(), vec!["nginx".to_owned()]);
+            let first = Arc::new(Process { pid: 144, comm, cmdline, membership });
+            Some(Holder { first, pids: vec![144, 145, 146] })
+        };
+        let unknown = Listener {
+            cookie: None,
+            sysctls: Sysctls { syncookies: Some(1), ..Sysctls::default() },
+            ..listener("[::]:8080", 0, 4096, None)
+        };
+        [
+            OwnedListener {
+                listener: listener("0.0.0.0:80", 12, 11, Some(3)),
+                holder: holder(None),
+            },
+            OwnedListener {
+                listener: listener("10.0.0.1:443", 0, 128, Some(0)),
+                holder: holder(Some("4f3e".repeat(16))),
+            },
+            OwnedListener { listener: unknown, holder: None },
+        ]
+    }
+
+    fn written(format: Listeners, measured: bool) -> String {
+        let belief = Belief { rule: Rule::AboveLimit, measured };
+        let time = "2026-11-20T11:12:48Z".parse().unwrap();
+        let mut out = Vec::new();
+        format.write(&mut out, &Table { time, rows: &rows(), belief }).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn text_is_a_table() {
+        let text = Listeners::Text { colour: false, netns: false };
+        insta::assert_snapshot!(written(text, true), @r#"
+        LISTENER      ACCEPT-Q  SYN-Q   YOUNG  SET BY     FIRST DROP          OWNER
+        0.0.0.0:80    12>11     3/11    3      backlog    12 syn-queue-full   ng\u{1b}inx[144] +2 nginx.service
+        10.0.0.1:443  0/128     0/128   0      somaxconn  129 syn-queue-full  ng\u{1b}inx[144] +2 container 4f3e4f3e4f3e
+        [::]:8080     0/4096    -/4096  -      -          never, cookies      -
+        "#);
+    }
+
+    #[test]
+    fn both_lengths_are_shown_where_the_rule_is_not_known() {
+        let lines = written(Listeners::Text { colour: false, netns: true }, false);
+        assert!(lines.starts_with("NETNS  LISTENER"), "{lines}");
+        assert!(lines.contains(" 11 or 12 syn-queue-full "), "{lines}");
+    }
+
+    #[test]
+    fn json_is_a_line_for_each() {
+        insta::assert_snapshot!(written(Listeners::Json, true), @r#"
+        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":42,"cookie":"18446744073709551615","bound":{"addr":"0.0.0.0","port":80},"accept_queue":{"len":12,"limit":11},"syn_queue":{"len":3,"young":3,"limit":11},"limit":{"set_by":"backlog","asked":11,"somaxconn":128,"max_syn_backlog":512,"syncookies":0},"first_syn_dropped":{"at":12,"reason":"syn-queue-full","rule":">","evidence":"measured"},"owner":{"pid":144,"comm":"ng\u001binx","cmdline":["nginx"],"cgroup":null,"unit":"nginx.service","container":null,"pod":null,"pids":[144,145,146],"uid":33}}
+        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":42,"cookie":"18446744073709551615","bound":{"addr":"10.0.0.1","port":443},"accept_queue":{"len":0,"limit":128},"syn_queue":{"len":0,"young":0,"limit":128},"limit":{"set_by":"somaxconn","asked":null,"somaxconn":128,"max_syn_backlog":512,"syncookies":0},"first_syn_dropped":{"at":129,"reason":"syn-queue-full","rule":">","evidence":"measured"},"owner":{"pid":144,"comm":"ng\u001binx","cmdline":["nginx"],"cgroup":null,"unit":"nginx.service","container":"4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e","pod":null,"pids":[144,145,146],"uid":33}}
+        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":42,"cookie":null,"bound":{"addr":"::","port":8080},"accept_queue":{"len":0,"limit":4096},"syn_queue":{"len":null,"young":null,"limit":4096},"limit":{"set_by":null,"asked":null,"somaxconn":null,"max_syn_backlog":null,"syncookies":1},"first_syn_dropped":{"at":null,"reason":null,"rule":">","evidence":"measured"},"owner":{"pid":null,"comm":null,"cmdline":null,"cgroup":null,"unit":null,"container":null,"pod":null,"pids":null,"uid":33}}
+        "#);
+    }
+}

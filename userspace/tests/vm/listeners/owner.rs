@@ -94,7 +94,7 @@ fn container() -> Result<()> {
     });
     enter(root.path())?;
     for folder in group.ancestors().take(3) {
-        fs::remove_dir(folder).with_context(|| format!("failed to remove {folder:?}"))?;
+        fs::remove_dir(folder).with_context(|| format!("failed to remove {}", folder.display()))?;
     }
     unmount(root.path(), UnmountFlags::empty())?;
     judged
@@ -103,5 +103,5 @@ fn container() -> Result<()> {
 /// Moves this process into a cgroup.
 fn enter(group: &Path) -> Result<()> {
     let path = group.join("cgroup.procs");
-    fs::write(&path, "0").with_context(|| format!("failed to write to {path:?}"))
+    fs::write(&path, "0").with_context(|| format!("failed to write to {}", path.display()))
 }
