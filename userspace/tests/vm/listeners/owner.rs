@@ -9,15 +9,21 @@ use std::process::{self, Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::mount::UnmountFlags;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, unmount};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::Listed;
 use crate::case::Case;
+use crate::flow::Family;
+use crate::listener::Listener;
 use crate::netns;
+use crate::peer::Peer;
 use crate::process::{Process, command};
+use crate::provoke;
+use crate::rig::Rig;
+use crate::trace::{Trace, Vantage};
 
 /// As an engine that asks nobody would call it.
 const CONTAINER: &str = "4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e";
@@ -90,7 +96,7 @@ fn container() -> Result<()> {
         ensure!(owner.unit.is_none(), "{owner:?}");
         let text = Process::start(command(&["listeners"]))?.wait()?.stdout;
         ensure!(text.contains("container 4f3e4f3e4f3e\n"), "{text}");
-        Ok(())
+        drop_in_container()
     });
     enter(root.path())?;
     for folder in group.ancestors().take(3) {
@@ -98,6 +104,19 @@ fn container() -> Result<()> {
     }
     unmount(root.path(), UnmountFlags::empty())?;
     judged
+}
+
+/// A drop names the container, too.
+fn drop_in_container() -> Result<()> {
+    let peer = Peer::new(0)?;
+    let listener = Listener::new(Family::V4, peer.link().server(Family::V4), 8081, 0)?;
+    let mut rig = Rig::new(peer, listener, Family::V4);
+    let trace = Trace::start(Vantage::Inside, &[])?;
+    provoke::accept_queue_full_syn(&mut rig, 1)?;
+    let report = trace.stop()?;
+    let [event] = &report.drops[..] else { bail!("{:?}", report.drops) };
+    ensure!(event.listener.container.as_deref() == Some(CONTAINER), "{event:?}");
+    Ok(())
 }
 
 /// Moves this process into a cgroup.
