@@ -14,6 +14,7 @@ mod config;
 mod counter;
 mod facts;
 mod field;
+mod listener_record;
 mod nature;
 mod reason;
 mod record;
@@ -27,6 +28,7 @@ pub use config::{Arg, Config, Filter, MAX_PORTS};
 pub use counter::{Counter, Counters};
 pub use facts::{Facts, Milestone, Milestones};
 pub use field::{ABSENT, Field, FieldSlot};
+pub use listener_record::ListenerRecord;
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
 pub use record::{
     CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT, Loss,

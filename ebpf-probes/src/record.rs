@@ -4,7 +4,7 @@
 //! padding is spelled out. The tool decodes field by field from bytes.
 
 /// One dropped packet, or another event of a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct DropRecord {
     /// `CLOCK_BOOTTIME` in ns.

@@ -13,8 +13,10 @@ use crate::decode::Family;
 use crate::filter::Netns;
 
 mod ids;
+mod listeners;
 mod words;
 
+pub use listeners::{ListenerFilter, Listeners, SortKey};
 use words::{duration, network};
 
 const EXAMPLES: &str = "\
@@ -54,6 +56,9 @@ pub enum Command {
     /// Stream drops until Ctrl-C, --duration or --count; then the summary
     #[command(after_help = EXAMPLES, after_long_help = ids::with_list(EXAMPLES))]
     Trace(Trace),
+    /// Show both queues of every listener, what set their limits, and who owns them
+    #[command(after_help = listeners::COLUMNS)]
+    Listeners(Listeners),
     /// Feed a recording of `trace --json` through the same filters and formats
     #[command(after_long_help = ids::list())]
     Replay(Replay),

@@ -14,7 +14,10 @@ use ebpf_probes::{
 
 use wire::Wire;
 
+mod listener;
 mod wire;
+
+pub use listener::{Listener, listeners};
 
 /// Every bit of [`Unknown`] that is asked for below. A bit beyond them would make a value that
 /// nobody read look like one that was read, so it is refused.

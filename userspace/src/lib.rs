@@ -14,6 +14,8 @@ pub mod incident;
 pub mod ndjson;
 pub mod source;
 
+pub mod listeners;
+
 pub mod enrich;
 pub mod reconcile;
 pub mod totals;

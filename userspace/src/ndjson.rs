@@ -12,6 +12,10 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod listener;
+
+pub use listener::{FirstSynDroppedLine, LimitLine, ListenerStateLine, OwnerLine};
+
 /// The version of the format.
 pub const SCHEMA: u32 = 1;
 

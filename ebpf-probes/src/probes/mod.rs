@@ -6,6 +6,7 @@ mod clients;
 mod conn_request;
 mod cookie_check;
 mod counters;
+mod iter;
 mod kprobe;
 mod listener;
 mod output;

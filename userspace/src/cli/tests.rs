@@ -48,3 +48,16 @@ fn filters_are_the_same_everywhere() {
     assert_eq!(parse("syndrop -4").trace.filter.family(), Some(Family::V4));
     assert_eq!(parse("syndrop").trace.filter.family(), None);
 }
+
+#[test]
+fn listeners_are_watched_at_a_pace_of_one_s_own_or_not() {
+    let watch = |line: &str| match parse(line).command {
+        Some(Command::Listeners(arguments)) => arguments.watch.map(|it| it.as_millis()),
+        _ => panic!("it is not about listeners"),
+    };
+    assert_eq!(watch("syndrop listeners"), None);
+    assert_eq!(watch("syndrop listeners --watch"), Some(2000));
+    assert_eq!(watch("syndrop listeners -w 0.5 -4"), Some(500));
+    let both = ["syndrop", "listeners", "--all-netns", "--netns", "blue"];
+    assert!(Cli::try_parse_from(both).is_err());
+}

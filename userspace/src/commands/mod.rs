@@ -6,6 +6,7 @@ use crate::cli::{self, Cli, Command};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, Wanted};
 
+mod listeners;
 mod output;
 mod replay;
 mod stop;
@@ -19,6 +20,7 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         None => trace::run(&cli.trace),
         Some(Command::Trace(arguments)) => trace::run(arguments),
+        Some(Command::Listeners(arguments)) => listeners::run(arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
     }
 }

@@ -15,7 +15,7 @@ use crate::source::Source;
 
 /// Why nothing can be written.
 #[derive(Debug, thiserror::Error)]
-enum OutputError {
+pub(super) enum OutputError {
     #[error("failed to create {name}")]
     Create { name: String, source: io::Error },
     #[error("failed to write to {name}")]
@@ -63,7 +63,7 @@ impl Output {
     }
 }
 
-fn create(path: &Path) -> Result<Box<dyn Write>, OutputError> {
+pub(super) fn create(path: &Path) -> Result<Box<dyn Write>, OutputError> {
     let file = File::create(path);
     let file =
         file.map_err(|source| OutputError::Create { name: path.display().to_string(), source });
@@ -71,6 +71,6 @@ fn create(path: &Path) -> Result<Box<dyn Write>, OutputError> {
 }
 
 /// Only a terminal gets colours, and only if the user has nothing against them.
-fn colour() -> bool {
+pub(super) fn colour() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use procfs::process::{FDInfo, FDTarget, Process, all_processes_with_root};
 
+use super::cgroup::Membership;
 use crate::incident::Owner;
 
 /// Between two walks lie at least this and so many times the duration of the last one.
@@ -117,26 +118,19 @@ impl Place {
         let directory = proc.join(self.pid.to_string());
         let comm = fs::read(directory.join("comm")).ok();
         let cgroup = fs::read(directory.join("cgroup")).ok();
+        let membership = cgroup.as_deref().map(Membership::parse).unwrap_or_default();
         Owner {
             pid: self.pid.try_into().ok(),
             comm: comm.as_deref().map(name),
-            cgroup: cgroup.as_deref().and_then(cgroup_path),
-            container: None,
+            cgroup: membership.path,
+            container: membership.container,
         }
     }
 }
 
 /// A process may call itself by any bytes; the kernel ends them with a newline of its own.
-fn name(comm: &[u8]) -> String {
+pub(super) fn name(comm: &[u8]) -> String {
     String::from_utf8_lossy(comm.strip_suffix(b"\n").unwrap_or(comm)).into_owned()
-}
-
-/// The path in the unified hierarchy, or else in that of systemd.
-fn cgroup_path(lines: &[u8]) -> Option<String> {
-    let lines = String::from_utf8_lossy(lines);
-    let path = |start: &str| lines.lines().find_map(|line| line.split_once(start)).map(|it| it.1);
-    let unified = lines.lines().find_map(|line| line.strip_prefix("0::"));
-    unified.or_else(|| path(":name=systemd:")).map(str::to_owned)
 }
 
 #[cfg(test)]

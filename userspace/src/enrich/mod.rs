@@ -3,14 +3,37 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::decode::{ListenerId, SynDrop};
+use crate::decode::{Listener, ListenerId, SynDrop};
 use crate::incident::{Incident, Owner};
 
+mod census;
+mod cgroup;
 mod clock;
 mod holders;
 
+pub use census::{Census, Holder, Process};
+pub use cgroup::Membership;
+
 use clock::WallClock;
 use holders::Holders;
+
+/// A listener and who holds it.
+#[derive(Debug, Clone)]
+pub struct OwnedListener {
+    /// The listener.
+    pub listener: Listener,
+    /// Its holders, if any could be seen.
+    pub holder: Option<Holder>,
+}
+
+/// Finds out who holds each of these listeners now.
+pub fn owned(listeners: Vec<Listener>) -> Vec<OwnedListener> {
+    let sockets = listeners.iter().filter_map(|listener| listener.id.inode).collect();
+    let census = Census::take(&sockets);
+    let holder = |listener: &Listener| census.holder(listener.id.inode?).cloned();
+    let owned = |listener| OwnedListener { listener, holder: holder(&listener) };
+    listeners.into_iter().map(owned).collect()
+}
 
 /// Makes incidents of drops.
 #[derive(Debug)]

@@ -10,9 +10,11 @@ pub mod counters;
 pub mod fields;
 pub mod hooks;
 pub mod namespaces;
+pub mod netlink;
 pub mod plan;
 pub mod precision;
 pub mod rights;
+pub mod syn_queue;
 
 pub use btf::KernelBtf;
 pub use counters::TcpExt;

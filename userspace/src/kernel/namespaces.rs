@@ -18,8 +18,10 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::counters::{NetstatError, TcpExt};
 
 mod baseline;
+mod visit;
 
 pub use baseline::Baseline;
+pub use visit::VisitError;
 
 /// Where `ip netns` and container runtimes keep namespaces that may have no process.
 const NAMED: &[&str] = &["/run/netns", "/run/docker/netns"];

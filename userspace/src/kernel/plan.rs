@@ -104,20 +104,22 @@ impl Plan {
         Self::resolve(&btf, asked, excluded)
     }
 
+    /// What programs must know that hook nothing: where this kernel's fields are.
+    ///
+    /// # Errors
+    /// If a mandatory field is not to be had.
+    pub fn of_fields(btf: &KernelBtf) -> Result<Config, PlanError> {
+        let mut plan = Self::empty();
+        plan.resolve_fields(btf)?;
+        Ok(plan.config)
+    }
+
     /// The plan for the kernel of these types, without the hooks of the excluded programs.
     ///
     /// # Errors
     /// If a mandatory field or hook is not to be had.
     pub fn resolve(btf: &KernelBtf, asked: Asked, excluded: &[&str]) -> Result<Self, PlanError> {
-        let mut plan = Self {
-            probes: Vec::new(),
-            config: Config::UNRESOLVED,
-            missing: Vec::new(),
-            unknown: Vec::new(),
-            uncounted: None,
-            inferred: Vec::new(),
-            unobservable: Vec::new(),
-        };
+        let mut plan = Self::empty();
         plan.resolve_fields(btf)?;
         plan.uncounted = fields::resolve_counters(btf, &mut plan.config).err();
         plan.resolve_hooks(btf, asked, excluded)?;
@@ -132,6 +134,18 @@ impl Plan {
         plan.inferred.retain(|&reason| asked.wants(reason));
         plan.unobservable.retain(|&reason| asked.wants(reason));
         Ok(plan)
+    }
+
+    const fn empty() -> Self {
+        Self {
+            probes: Vec::new(),
+            config: Config::UNRESOLVED,
+            missing: Vec::new(),
+            unknown: Vec::new(),
+            uncounted: None,
+            inferred: Vec::new(),
+            unobservable: Vec::new(),
+        }
     }
 
     fn resolve_fields(&mut self, btf: &KernelBtf) -> Result<(), PlanError> {

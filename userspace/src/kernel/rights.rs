@@ -187,6 +187,16 @@ impl Rights {
         if gaps.is_empty() { Ok(()) } else { Err(Unmet(gaps)) }
     }
 
+    /// The same for programs that hook no function.
+    ///
+    /// # Errors
+    /// Names all that is in their way.
+    pub fn check_without_hooks(&self) -> Result<(), Unmet> {
+        let Err(Unmet(mut gaps)) = self.check() else { return Ok(()) };
+        gaps.retain(|gap| *gap != Gap::NoKprobes);
+        if gaps.is_empty() { Ok(()) } else { Err(Unmet(gaps)) }
+    }
+
     /// What may be behind a refusal that nothing above explains.
     pub fn suspicions(&self) -> Vec<Gap> {
         let paranoid = self

@@ -11,11 +11,13 @@ use crate::totals::Totals;
 
 mod foreign;
 mod json;
+mod listeners;
 mod status;
 mod text;
 
 pub use foreign::Foreign;
 pub use json::Json;
+pub use listeners::{Listeners, Table};
 pub use status::{diagnostics_to_stderr, failure, note, ready};
 pub use text::Text;
 

@@ -39,7 +39,7 @@ impl Text {
 }
 
 /// A value, or a dash where it is unknown.
-struct OrDash<T>(Option<T>);
+pub(super) struct OrDash<T>(pub(super) Option<T>);
 
 impl<T: fmt::Display> fmt::Display for OrDash<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

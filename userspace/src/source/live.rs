@@ -34,7 +34,7 @@ mod diagnostics;
 mod error;
 mod missed;
 mod opening;
-mod programs;
+pub(crate) mod programs;
 mod refused;
 mod waiting;
 

@@ -20,6 +20,7 @@ mod icmp;
 mod inetdiag;
 mod leftovers;
 mod listener;
+mod listeners;
 mod mixed;
 mod netns;
 mod netstat;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         endings::cases(),
         usage::cases(),
         gates::cases(),
+        listeners::cases(),
         leftovers::cases(),
     ]
     .into_iter()

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::{Holders, OWNERS_MAX, cgroup_path, name};
+use super::{Holders, OWNERS_MAX, name};
+use crate::enrich::cgroup::Membership;
 use crate::incident::Owner;
 
 /// A /proc with processes that hold sockets.
@@ -57,7 +58,8 @@ fn a_listener_of_this_very_process_is_found() {
     let owner = Holders::new("/proc".into()).of(inode.parse().unwrap(), Instant::now());
     assert_eq!(owner.pid, Some(std::process::id()));
     assert_eq!(owner.comm, fs::read("/proc/self/comm").ok().map(|comm| name(&comm)));
-    assert_eq!(owner.cgroup, fs::read("/proc/self/cgroup").ok().and_then(|it| cgroup_path(&it)));
+    let membership = fs::read("/proc/self/cgroup").map(|it| Membership::parse(&it)).unwrap();
+    assert_eq!((owner.cgroup, owner.container), (membership.path, membership.container));
 }
 
 #[test]
@@ -146,10 +148,10 @@ fn names_are_whatever_a_process_calls_itself() {
 }
 
 #[test]
-fn the_unified_hierarchy_comes_first() {
-    let path = |text: &str| cgroup_path(text.as_bytes());
-    assert_eq!(path("0::/\n").as_deref(), Some("/"));
-    assert_eq!(path("1:name=systemd:/a\n0::/b/0::c\n").as_deref(), Some("/b/0::c"));
-    assert_eq!(path("4:memory:/m\n1:name=systemd:/a\n").as_deref(), Some("/a"));
-    assert_eq!(path("4:memory:/m\n"), None);
+fn a_container_is_told_by_the_cgroup() {
+    let proc = Proc::new();
+    let directory = proc.holder(10, "server", 3, 42);
+    let id = "4f".repeat(32);
+    fs::write(directory.join("cgroup"), format!("0::/system.slice/docker-{id}.scope\n")).unwrap();
+    assert_eq!(proc.holders().of(42, Instant::now()).container, Some(id));
 }

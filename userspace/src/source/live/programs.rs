@@ -23,7 +23,7 @@ use crate::source::Settings;
 const LOG_NOTHING: u8 = 0;
 const LOG_DEBUG: u8 = 4;
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SYNDROP_BPF_OBJECT"));
+pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SYNDROP_BPF_OBJECT"));
 
 /// What went wrong between the object and its hooks.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +87,7 @@ fn in_order(probes: &[PlannedProbe]) -> Vec<&PlannedProbe> {
 /// These programs need none of them, `KernelBtf` reads the few that matter, and reading all takes
 /// longer and more memory than anything else at the start. But aya's loader begins with just that,
 /// and goes without them only where they cannot be opened: so no file can be, for that moment.
-fn loader<'a>() -> EbpfLoader<'a> {
+pub(crate) fn loader<'a>() -> EbpfLoader<'a> {
     let limit = getrlimit(Resource::Nofile);
     let lowered = setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit });
     let loader = EbpfLoader::new();

@@ -1,0 +1,125 @@
+//! Arguments of `syndrop listeners`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+
+use super::words::{duration, network};
+use crate::decode::Family;
+use crate::filter::Netns;
+
+pub(super) const COLUMNS: &str = "\
+Columns:
+  ACCEPT-Q    finished connections that wait for accept(), and their limit; above it
+              the kernel refuses
+  SYN-Q       half-open connections, and the same limit
+  YOUNG       those of them whose SYN-ACK was not repeated yet
+  SET BY      what set the limit: the backlog that listen() was given, or somaxconn,
+              and then listen() was given as much or more
+  FIRST DROP  how many half-open connections wait when the first SYN is dropped, and
+              the reason, while the accept queue is not full; see `syndrop explain`
+  OWNER       the lowest pid that holds the socket, and how many more do
+
+Without CAP_BPF and CAP_PERFMON the SYN queues are unknown, without root the owners of other
+users' sockets.";
+
+/// Arguments of `listeners`.
+#[derive(Debug, Args)]
+pub struct Listeners {
+    /// Write JSON, one object a line, instead of text
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Listeners of every network namespace, not only of this one
+    #[arg(long, conflicts_with = "netns")]
+    pub all_netns: bool,
+
+    /// Look again and again, until Ctrl-C
+    #[arg(
+        short,
+        long,
+        value_name = "D",
+        num_args = 0..=1,
+        default_missing_value = "2s",
+        value_parser = duration
+    )]
+    pub watch: Option<Duration>,
+
+    /// Sort by address, accept-queue, syn-queue (the longest first), or owner
+    #[arg(long, value_name = "KEY", value_enum, default_value_t, hide_possible_values = true)]
+    pub sort: SortKey,
+
+    /// What is shown.
+    #[command(flatten)]
+    pub filter: ListenerFilter,
+}
+
+/// What a table is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum SortKey {
+    /// By namespace, port and address
+    #[default]
+    Address,
+    /// By the accept queue, the longest first
+    AcceptQueue,
+    /// By the SYN queue, the longest first
+    SynQueue,
+    /// By the owner's name
+    Owner,
+}
+
+/// Which listeners are shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters")]
+pub struct ListenerFilter {
+    /// Only these local ports
+    #[arg(
+        short = 'P',
+        long = "port",
+        value_name = "PORT",
+        value_delimiter = ',',
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub ports: Vec<u16>,
+
+    /// Only what is bound to an address of this network, or to every address of its family
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    pub local: Option<IpNet>,
+
+    /// Only IPv4 sockets
+    #[arg(short = '4', conflicts_with = "v6")]
+    pub v4: bool,
+
+    /// Only IPv6 sockets
+    #[arg(short = '6')]
+    pub v6: bool,
+
+    /// Only what this process holds
+    #[arg(short, long, value_name = "PID")]
+    pub pid: Option<u32>,
+
+    /// Only what a process of this name holds
+    #[arg(long, value_name = "NAME")]
+    pub comm: Option<String>,
+
+    /// Only this network namespace: inode number, path, or name of `ip netns`
+    #[arg(long, value_name = "NETNS")]
+    pub netns: Option<Netns>,
+}
+
+impl ListenerFilter {
+    /// The IP version that was asked for.
+    pub const fn family(&self) -> Option<Family> {
+        match (self.v4, self.v6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        }
+    }
+}
