@@ -54,7 +54,7 @@ impl Output {
         let sinks =
             Sinks { render: &mut *self.render, data: &mut self.data, status: &mut io::stderr() };
         match pipeline::run(source, sinks, limits, stop).await {
-            Ok(drops) => Ok(drops),
+            Ok(summary) => Ok(summary.totals.count()),
             Err(PipelineError::Source(error)) => Err(error.into()),
             Err(PipelineError::Write(source)) => {
                 Err(OutputError::Write { name: self.name, source }.into())
