@@ -12,6 +12,7 @@ use crate::catalogue;
 use crate::decode::Family;
 use crate::filter::Netns;
 
+mod ids;
 mod words;
 
 use words::{duration, network};
@@ -33,6 +34,7 @@ Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or
     name = "syndrop",
     version,
     after_help = EXAMPLES,
+    after_long_help = ids::with_list(EXAMPLES),
     args_conflicts_with_subcommands = true,
     max_term_width = 100
 )]
@@ -50,9 +52,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Stream drops until Ctrl-C, --duration or --count; then the summary
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES, after_long_help = ids::with_list(EXAMPLES))]
     Trace(Trace),
     /// Feed a recording of `trace --json` through the same filters and formats
+    #[command(after_long_help = ids::list())]
     Replay(Replay),
 }
 
@@ -70,6 +73,15 @@ pub struct Trace {
     /// Exit with 1 if any drop was seen
     #[arg(long)]
     pub fail_on_drop: bool,
+
+    /// Add drops before the listener's code; costs a probe on every incoming TCP packet
+    ///
+    /// Drops by socket filters and cgroup programs, IPsec, TCP signatures, the TTL, the checksum
+    /// and TIME_WAIT, and SYNs with FIN. The kernel decides these where every incoming TCP packet
+    /// passes, data of established connections included, so probes run for each of them and not
+    /// only for handshakes.
+    #[arg(long)]
+    pub before_listener: bool,
 
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]
@@ -146,14 +158,31 @@ pub struct Filter {
     #[arg(long, value_name = "NETNS")]
     pub netns: Option<Netns>,
 
-    /// Only these reasons
+    /// Only these reasons; --help lists them all
+    ///
+    /// A notice that is named is shown too, and a reason that only --before-listener shows turns
+    /// that on, as if it had been asked for.
     #[arg(
         long = "reason",
         value_name = "ID",
         value_delimiter = ',',
-        value_parser = reasons()
+        value_parser = ids::reason
     )]
     pub reasons: Vec<Reason>,
+
+    /// Add events that are no drops: all of them, or these; --help lists them
+    ///
+    /// Off by default, because some of them come with every connection. Notices never count as
+    /// drops. With --reason, only the notices that are named on either side are shown. A replay
+    /// shows all notices of its recording unless they are narrowed.
+    #[arg(
+        long,
+        value_name = "ID",
+        num_args = 0..=1,
+        value_delimiter = ',',
+        value_parser = ids::notice
+    )]
+    pub notices: Option<Vec<Reason>>,
 
     /// Only these stages
     #[arg(
@@ -174,12 +203,6 @@ impl Filter {
             _ => None,
         }
     }
-}
-
-fn reasons() -> impl TypedValueParser<Value = Reason> {
-    let slugs = catalogue::all().map(|entry| entry.slug);
-    PossibleValuesParser::new(slugs)
-        .try_map(|slug| catalogue::by_slug(&slug).map(|entry| entry.reason).ok_or("no such reason"))
 }
 
 fn stages() -> impl TypedValueParser<Value = Stage> {

@@ -29,8 +29,22 @@ pub struct Wanted {
     pub netns: Option<u32>,
     /// Any of these reasons.
     pub reasons: Vec<Reason>,
+    /// Which notices.
+    pub notices: Notices,
     /// Any of these stages.
     pub stages: Vec<Stage>,
+}
+
+/// Which notices were asked for, apart from those that are named among the reasons.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Notices {
+    /// None.
+    #[default]
+    None,
+    /// All, or as far as notices are named among the reasons, those.
+    All,
+    /// These.
+    Only(Vec<Reason>),
 }
 
 /// Why nothing can be filtered that way.
@@ -79,8 +93,17 @@ impl Wanted {
             Some(Family::V6) => 6,
         };
         filter.netns = self.netns.unwrap_or(0);
+        let (notices, drops): (Vec<_>, Vec<_>) =
+            self.reasons.iter().partition(|reason| reason.is_notice());
         if !self.reasons.is_empty() {
-            filter.reasons = self.reasons.iter().fold(0, |bits, &reason| bits | 1 << reason as u16);
+            filter.reasons = bits(&drops);
+        }
+        filter.notices = bits(&notices);
+        match &self.notices {
+            Notices::None => {}
+            Notices::All if notices.is_empty() => filter.notices = u64::MAX,
+            Notices::All => {}
+            Notices::Only(more) => filter.notices |= bits(more),
         }
         if !self.stages.is_empty() {
             filter.stages = self.stages.iter().fold(0, |bits, &stage| bits | 1 << stage as u8);
@@ -107,6 +130,16 @@ impl Wanted {
         }
         Ok(wanted)
     }
+}
+
+/// One bit per reason, notices counted from the first of them: the two never share a set.
+fn bits(reasons: &[Reason]) -> u64 {
+    reasons.iter().fold(0, |bits, &reason| bits | 1 << (reason as u16 % Reason::FIRST_NOTICE))
+}
+
+/// Whether the filter shows every drop, whatever it does with notices.
+pub fn shows_every_drop(filter: &Filter) -> bool {
+    Filter { notices: Filter::ALL.notices, ..*filter } == Filter::ALL
 }
 
 /// The IP version of the packets that a network's addresses are found in.
@@ -151,7 +184,8 @@ pub fn shows(filter: &Filter, drop: &SynDrop) -> bool {
         (family, mapped(packet.local.ip()), mapped(packet.peer.ip()), packet.local.port())
     });
     let ports = &filter.ports[..MAX_PORTS.min(filter.ports_len as usize)];
-    filter.reasons >> drop.reason as u16 & 1 != 0
+    let reasons = if drop.reason.is_notice() { filter.notices } else { filter.reasons };
+    reasons >> (drop.reason as u16 % Reason::FIRST_NOTICE) & 1 != 0
         && filter.stages >> drop.stage as u8 & 1 != 0
         && (filter.family == 0 || filter.family == family)
         && (filter.netns == 0 || Some(filter.netns) == drop.listener.netns)

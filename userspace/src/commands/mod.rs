@@ -4,7 +4,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{self, Cli, Command};
 use crate::exit::{Exit, Failure};
-use crate::filter::Wanted;
+use crate::filter::{Notices, Wanted};
 
 mod output;
 mod replay;
@@ -23,9 +23,16 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
     }
 }
 
-/// What the filter's arguments mean on this machine.
-fn filter(arguments: &cli::Filter) -> Result<ebpf_probes::Filter, Failure> {
+/// What the filter's arguments mean on this machine, and which notices it is if they say nothing
+/// about that.
+fn filter(arguments: &cli::Filter, unsaid: Notices) -> Result<ebpf_probes::Filter, Failure> {
     let netns = arguments.netns.as_ref().map(crate::filter::Netns::inode).transpose()?;
+    let notices = match &arguments.notices {
+        None if arguments.reasons.is_empty() => unsaid,
+        None => Notices::None,
+        Some(ids) if ids.is_empty() => Notices::All,
+        Some(ids) => Notices::Only(ids.clone()),
+    };
     let wanted = Wanted {
         ports: arguments.ports.clone(),
         local: arguments.local,
@@ -33,6 +40,7 @@ fn filter(arguments: &cli::Filter) -> Result<ebpf_probes::Filter, Failure> {
         family: arguments.family(),
         netns,
         reasons: arguments.reasons.clone(),
+        notices,
         stages: arguments.stages.clone(),
     };
     Ok(wanted.compile()?)

@@ -10,6 +10,7 @@ use super::output::Output;
 use super::{filter, runtime, stop};
 use crate::cli;
 use crate::exit::{Exit, Failure};
+use crate::filter::Notices;
 use crate::pipeline::Limits;
 use crate::source::replay::{Replay, ReplayError};
 
@@ -19,7 +20,7 @@ use crate::source::replay::{Replay, ReplayError};
 struct Same(String);
 
 pub(super) fn run(arguments: &cli::Replay) -> Result<Exit, Failure> {
-    let filter = filter(&arguments.filter)?;
+    let filter = filter(&arguments.filter, Notices::All)?;
     let (name, reader) = open(&arguments.file, arguments.output.output.as_deref())?;
     let stop = stop::watch()?;
     runtime()?.block_on(async {

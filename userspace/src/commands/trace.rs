@@ -7,17 +7,20 @@ use super::output::Output;
 use super::{filter, runtime, stop};
 use crate::cli;
 use crate::exit::{Exit, Failure};
-use crate::kernel::hooks::Asked;
+use crate::filter::Notices;
+use crate::kernel::hooks::{self, Asked};
 use crate::pipeline::Limits;
 use crate::render;
 use crate::source::{Settings, Source, live};
 
 pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
-    let settings = Settings {
-        filter: filter(&arguments.filter)?,
-        asked: Asked::default(),
-        verbose: arguments.verbose,
+    let filter = filter(&arguments.filter, Notices::None)?;
+    let before = |reason| hooks::BEFORE_LISTENER.contains(reason);
+    let asked = Asked {
+        notices: filter.notices,
+        before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
     };
+    let settings = Settings { filter, asked, verbose: arguments.verbose };
     if arguments.verbose {
         render::diagnostics_to_stderr();
     }

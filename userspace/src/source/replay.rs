@@ -259,7 +259,7 @@ impl Source for Replay {
             return Ok(Snapshot { duration, totals, losses, counters, owners });
         };
         let missing = self.without_event(summary);
-        if self.filter == Filter::ALL {
+        if filter::shows_every_drop(&self.filter) {
             totals.extend(missing);
         } else if !missing.is_empty() {
             let count: u64 = missing.iter().map(|total| total.count).sum();
