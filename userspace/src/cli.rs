@@ -13,8 +13,10 @@ use crate::decode::Family;
 use crate::filter::Netns;
 
 mod ids;
+mod run;
 mod words;
 
+pub use run::{Format, Run};
 use words::{duration, network};
 
 const EXAMPLES: &str = "\
@@ -24,9 +26,17 @@ Examples:
   syndrop -d 10s --json -o drops.json   record ten seconds
   syndrop replay drops.json             show a recording, without any rights
   syndrop -d 1m --fail-on-drop          exit with 1 if anything was dropped
+  syndrop run -- cargo test             the same for as long as a command runs
+  syndrop explain syn-queue-full        what a reason means, and what to do
 
 Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run,
 69 this kernel cannot do it, 77 not permitted.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  syndrop explain                         every reason in a line, by stage
+  syndrop explain accept-queue-full-ack   all that is known of one
+  syndrop explain --json | jq -r .reason  their ids";
 
 /// Name every connection that a TCP listener drops: the branch, both queues, the limit that bit
 #[derive(Debug, Parser)]
@@ -54,6 +64,12 @@ pub enum Command {
     /// Stream drops until Ctrl-C, --duration or --count; then the summary
     #[command(after_help = EXAMPLES, after_long_help = ids::with_list(EXAMPLES))]
     Trace(Trace),
+    /// Trace while a command runs; a gate for CI
+    #[command(after_help = run::EXAMPLES, after_long_help = ids::with_list(run::EXAMPLES))]
+    Run(Run),
+    /// Say what a reason means, where it is in the kernel, and what to do about it
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
     /// Feed a recording of `trace --json` through the same filters and formats
     #[command(after_long_help = ids::list())]
     Replay(Replay),
@@ -90,6 +106,18 @@ pub struct Trace {
     /// What is shown.
     #[command(flatten)]
     pub filter: Filter,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A reason or a notice; all of them, by stage, if nothing is said
+    #[arg(value_name = "ID", value_parser = ids::reason)]
+    pub reason: Option<Reason>,
+
+    /// Write JSON, one object a line, instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `replay`.

@@ -1,13 +1,17 @@
 //! What each subcommand does: a few lines of wiring apiece.
 
+use std::env;
+
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{self, Cli, Command};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, Wanted};
 
+mod explain;
 mod output;
 mod replay;
+mod run;
 mod stop;
 mod trace;
 
@@ -19,7 +23,20 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         None => trace::run(&cli.trace),
         Some(Command::Trace(arguments)) => trace::run(arguments),
+        Some(Command::Run(arguments)) => run::run(arguments),
+        Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
+    }
+}
+
+/// What it means for the exit status that the command line was answered by help or by an error.
+/// Whoever wraps a command by `run` tells its failures from those of syndrop by it.
+pub fn usage(error: &clap::Error) -> Exit {
+    let wraps = env::args_os().nth(1).is_some_and(|word| word == "run");
+    match error.exit_code() {
+        0 => Exit::Ended,
+        _ if wraps => Exit::WrapperFailed,
+        _ => Exit::Failed,
     }
 }
 

@@ -71,6 +71,6 @@ fn create(path: &Path) -> Result<Box<dyn Write>, OutputError> {
 }
 
 /// Only a terminal gets colours, and only if the user has nothing against them.
-fn colour() -> bool {
+pub(super) fn colour() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }

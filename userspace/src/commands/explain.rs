@@ -1,0 +1,32 @@
+//! `syndrop explain`: the catalogue, to read.
+
+use std::io::{self, BufWriter, ErrorKind, Write, stdout};
+
+use super::output::colour;
+use crate::catalogue;
+use crate::cli;
+use crate::exit::{Exit, Failure};
+use crate::render::{explain, explain_all, explain_json};
+
+/// Nobody can read it.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to write to stdout")]
+struct Unwritten(#[source] io::Error);
+
+pub(super) fn run(arguments: &cli::Explain) -> Result<Exit, Failure> {
+    match write(arguments, &mut BufWriter::new(stdout().lock())) {
+        Ok(()) => Ok(Exit::Ended),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Ended),
+        Err(error) => Err(Unwritten(error).into()),
+    }
+}
+
+fn write(arguments: &cli::Explain, out: &mut dyn Write) -> io::Result<()> {
+    match (arguments.reason.map(catalogue::of), arguments.json) {
+        (Some(entry), true) => explain_json(out, entry)?,
+        (Some(entry), false) => explain(out, entry, colour())?,
+        (None, true) => catalogue::all().try_for_each(|entry| explain_json(out, entry))?,
+        (None, false) => explain_all(out, colour())?,
+    }
+    out.flush()
+}
