@@ -235,6 +235,6 @@ mod tests {
         assert_eq!(ending(3 << 8), Ending::Failed(3));
         assert_eq!(ending(255 << 8), Ending::Failed(255));
         assert_eq!(ending(15), Ending::Failed(143), "SIGTERM");
-        assert_eq!(ending(11 | 0x80), Ending::Failed(139), "SIGSEGV with a core");
+        assert_eq!(ending(0x8b), Ending::Failed(139), "SIGSEGV with a core");
     }
 }
