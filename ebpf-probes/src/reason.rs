@@ -202,6 +202,11 @@ impl Reason {
     pub const fn is_notice(self) -> bool {
         self as u16 >= Self::FIRST_NOTICE
     }
+
+    /// Whether it says how it ended for a client that had been refused.
+    pub const fn ends_refusal(self) -> bool {
+        matches!(self, Self::ClientRecovered | Self::ClientGone)
+    }
 }
 
 ids! {

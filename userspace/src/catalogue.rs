@@ -7,7 +7,12 @@ use ebpf_probes::{Evidence, Reason, Stage};
 
 use crate::decode::Family;
 
-mod rows;
+mod ack;
+mod before;
+mod cookie;
+mod notices;
+mod request;
+mod syn;
 
 /// What the client saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +50,26 @@ pub struct Entry {
     pub remedy: &'static str,
 }
 
-/// One row per reason, in the order of their numbers.
+/// What could be any of them.
+const UNATTRIBUTED: &[Entry] = &[Entry {
+    reason: Reason::Unattributed,
+    slug: "unattributed",
+    outcome: None,
+    headline: "dropped in a way that could not be told",
+    what_happened: "The packet reached the listener's code and was not kept, but the way that it \
+        took fits none of the reasons known here.",
+    site: "the function that the event names",
+    kernels: "all",
+    client: "Unknown.",
+    remedy: "Run with -v: it logs the way of each one, by which it can be told apart.",
+}];
+
+const TABLES: &[&[Entry]] =
+    &[syn::ROWS, ack::ROWS, cookie::ROWS, request::ROWS, UNATTRIBUTED, before::ROWS, notices::ROWS];
+
+/// One row per reason: drops by stage, then those before the listener's code, then notices.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    rows::ROWS.iter()
+    TABLES.iter().copied().flatten()
 }
 
 /// The row of a reason.
@@ -104,17 +126,37 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
 mod tests {
     use std::collections::HashSet;
 
-    use ebpf_probes::{Reason, Stage};
+    use ebpf_probes::{Counter, Reason, Stage};
 
+    use super::{ack, before, cookie, notices, request, syn};
     use super::{all, by_slug, of, stage};
+    use crate::kernel::hooks::BEFORE_LISTENER;
 
     #[test]
-    fn every_reason_has_exactly_one_row_in_the_order_of_numbers() {
-        let rows: Vec<Reason> = all().map(|entry| entry.reason).collect();
+    fn every_reason_has_exactly_one_row() {
+        let mut rows: Vec<Reason> = all().map(|entry| entry.reason).collect();
+        rows.sort_unstable();
         assert_eq!(rows, Reason::ALL);
         for &reason in Reason::ALL {
             assert_eq!(of(reason).reason, reason);
         }
+    }
+
+    #[test]
+    fn rows_are_where_their_kind_is() {
+        let places = [(syn::ROWS, Stage::Syn), (ack::ROWS, Stage::Ack)];
+        let more = [(cookie::ROWS, Stage::CookieAck), (request::ROWS, Stage::Request)];
+        for (rows, stage) in places.into_iter().chain(more) {
+            for entry in rows {
+                assert_eq!(entry.reason.stage(), Some(stage), "{}", entry.slug);
+                assert!(!BEFORE_LISTENER.contains(&entry.reason), "{}", entry.slug);
+            }
+        }
+        let before: HashSet<_> = before::ROWS.iter().map(|entry| entry.reason).collect();
+        assert_eq!(before, BEFORE_LISTENER.iter().copied().collect());
+        assert!(all().all(|entry| {
+            entry.reason.is_notice() == notices::ROWS.iter().any(|row| row.reason == entry.reason)
+        }));
     }
 
     #[test]
@@ -157,6 +199,7 @@ mod tests {
                 assert!(!text.trim().is_empty(), "{}", entry.slug);
                 assert!(!text.contains('\n') && !text.contains("  "), "{text}");
             }
+            assert!(entry.headline.len() <= 60, "{}", entry.headline);
             assert!(
                 entry.remedy.len() <= 90,
                 "{} characters: {}",
@@ -168,8 +211,12 @@ mod tests {
 
     #[test]
     fn nobody_is_told_to_raise_a_limit_where_the_application_does_not_accept() {
-        for entry in all().filter(|entry| entry.slug.starts_with("accept-queue")) {
+        for entry in all().filter(|entry| entry.slug.contains("accept-queue")) {
             assert!(entry.remedy.contains("accept()"), "{}", entry.slug);
+        }
+        for entry in all() {
+            let moves = entry.reason.moves().has(Counter::ListenOverflows);
+            assert!(!moves || entry.slug.contains("accept-queue"), "{}", entry.slug);
             assert!(!entry.remedy.contains("somaxconn"), "{}", entry.slug);
         }
     }

@@ -200,9 +200,10 @@ pub struct Filter {
 
     /// Add events that are no drops: all of them, or these; --help lists them
     ///
-    /// Off by default, because some of them come with every connection. Notices never count as
-    /// drops. With --reason, only the notices that are named on either side are shown. A replay
-    /// shows all notices of its recording unless they are narrowed.
+    /// Off by default, because some of them come with every connection. They never count as drops,
+    /// nor for --count and --fail-on-drop. Where --reason names notices too, no others are added
+    /// than those that either names. A replay shows every notice of its recording unless --reason
+    /// or this option narrows them.
     #[arg(
         long,
         value_name = "ID",

@@ -106,10 +106,10 @@ pub struct SynDrop {
     pub sysctls: Sysctls,
     /// The CPU that processed the packet.
     pub cpu: u32,
-    /// How often its client was refused so far, this time included.
+    /// How often packets of its connection were dropped so far, this one included if it was.
     pub attempt: Option<u32>,
-    /// When its client was refused first, as `boot_ns`.
-    pub first_ns: Option<u64>,
+    /// For how long that had been going on by then, in ns.
+    pub refused_ns: Option<u64>,
     /// Whether the filter shows it.
     pub shown: bool,
 }
@@ -227,7 +227,10 @@ pub fn record(bytes: &[u8]) -> Result<SynDrop, DecodeError> {
         },
         cpu: get!(cpu),
         attempt: Some(get!(attempt)).filter(|&attempt| attempt != 0),
-        first_ns: Some(get!(first_ns)).filter(|&first| first != 0),
+        refused_ns: match get!(first_ns) {
+            0 => None,
+            first => get!(boot_ns).checked_sub(first),
+        },
         shown: wire.flag("shown", get!(shown))?,
     })
 }

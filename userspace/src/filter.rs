@@ -172,6 +172,12 @@ fn mapped(address: IpAddr) -> [u8; 16] {
     .octets()
 }
 
+/// Whether the filter shows such drops, or such notices.
+pub fn shows_reason(filter: &Filter, reason: Reason) -> bool {
+    let reasons = if reason.is_notice() { filter.notices } else { filter.reasons };
+    reasons & bits(&[reason]) != 0
+}
+
 /// Whether the filter shows a drop, by the rules that the probes have. What could not be read of
 /// a packet is 0 to them.
 pub fn shows(filter: &Filter, drop: &SynDrop) -> bool {
@@ -184,8 +190,7 @@ pub fn shows(filter: &Filter, drop: &SynDrop) -> bool {
         (family, mapped(packet.local.ip()), mapped(packet.peer.ip()), packet.local.port())
     });
     let ports = &filter.ports[..MAX_PORTS.min(filter.ports_len as usize)];
-    let reasons = if drop.reason.is_notice() { filter.notices } else { filter.reasons };
-    reasons >> (drop.reason as u16 % Reason::FIRST_NOTICE) & 1 != 0
+    shows_reason(filter, drop.reason)
         && filter.stages >> drop.stage as u8 & 1 != 0
         && (filter.family == 0 || filter.family == family)
         && (filter.netns == 0 || Some(filter.netns) == drop.listener.netns)

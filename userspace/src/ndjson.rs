@@ -24,6 +24,8 @@ pub enum Line<'a> {
     Header(Header<'a>),
     /// A dropped packet.
     Drop(DropLine<'a>),
+    /// An event that is no drop.
+    Notice(DropLine<'a>),
     /// Events that are missing at this place.
     Lost(LostLine),
     /// The last line.
@@ -60,7 +62,7 @@ pub struct ProbeLine<'a> {
     pub attached: bool,
 }
 
-/// A dropped packet.
+/// A dropped packet, or a notice.
 #[derive(Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the published format")]
 pub struct DropLine<'a> {
@@ -84,6 +86,12 @@ pub struct DropLine<'a> {
     pub function: Cow<'a, str>,
     pub cpu: u32,
     pub attempt: Option<u32>,
+    /// Only of a client that had been refused: for how long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_s: Option<f64>,
+    /// Only of a client that had been refused: how often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 /// One end of a connection.
@@ -164,6 +172,12 @@ pub struct SummaryLine<'a> {
     pub clients: u64,
     #[serde(default)]
     pub clients_exact: bool,
+    #[serde(default)]
+    pub connections: u64,
+    #[serde(default)]
+    pub connections_exact: bool,
+    #[serde(default)]
+    pub notices: BTreeMap<Cow<'a, str>, u64>,
     pub by_listener: Vec<ListenerTotalLine<'a>>,
     pub counters: Vec<CounterLine<'a>>,
     pub lost_events: u64,
@@ -171,6 +185,10 @@ pub struct SummaryLine<'a> {
     pub missed_probes: u64,
     #[serde(default)]
     pub uncounted_drops: u64,
+    #[serde(default)]
+    pub forgotten_clients: u64,
+    #[serde(default)]
+    pub unfollowed_clients: u64,
 }
 
 /// The drops of one listener.

@@ -151,7 +151,9 @@ impl Line<'_> {
         if self.left == 0 {
             return Ok(());
         }
-        self.left -= 1;
+        if !incident.drop.reason.is_notice() {
+            self.left -= 1;
+        }
         self.tally.add(incident);
         self.sinks.render.incident(self.sinks.data, incident)
     }

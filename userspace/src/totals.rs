@@ -4,7 +4,8 @@
 //! missing, only add who the listeners are and how many clients there were.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
 
 use ebpf_probes::{Evidence, Reason};
 
@@ -12,16 +13,45 @@ use crate::decode::ListenerId;
 use crate::incident::{Incident, Owner};
 use crate::source::Snapshot;
 
-/// Clients that are told apart; some 4 MB.
-const CLIENTS_MAX: usize = 1 << 16;
+/// Clients, and connections, that are told apart; some 4 and 8 MB.
+const TOLD_APART: usize = 1 << 16;
 
 /// What events tell beyond the totals.
 #[derive(Debug, Default)]
 pub struct Tally {
     events: u64,
-    clients: HashSet<IpAddr>,
-    clients_left_out: bool,
+    clients: Distinct<IpAddr>,
+    connections: Distinct<(Option<u32>, SocketAddr, SocketAddr)>,
     listeners: HashMap<ListenerId, Known>,
+}
+
+/// Different things, of which so many are told apart.
+#[derive(Debug)]
+struct Distinct<T> {
+    seen: HashSet<T>,
+    left_out: bool,
+}
+
+impl<T> Default for Distinct<T> {
+    fn default() -> Self {
+        Self { seen: HashSet::new(), left_out: false }
+    }
+}
+
+impl<T: Eq + Hash> Distinct<T> {
+    /// One of them, or one that is unknown.
+    fn add(&mut self, one: Option<T>) {
+        match one {
+            Some(one) if self.seen.len() < TOLD_APART => _ = self.seen.insert(one),
+            Some(one) => self.left_out |= !self.seen.contains(&one),
+            None => self.left_out = true,
+        }
+    }
+
+    /// How many; `whole` says whether there was an event of each.
+    fn count(&self, whole: bool) -> Number {
+        Number { count: self.seen.len() as u64, exact: whole && !self.left_out }
+    }
 }
 
 /// What the latest event of a listener said about it.
@@ -58,9 +88,9 @@ pub struct ListenerTotal {
     pub drops: Vec<ReasonTotal>,
 }
 
-/// How many different clients.
+/// How many different ones there were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clients {
+pub struct Number {
     /// How many were seen.
     pub count: u64,
     /// Whether there can be no more of them.
@@ -74,21 +104,24 @@ pub struct Totals {
     pub drops: Vec<ReasonTotal>,
     /// By listener, most first.
     pub by_listener: Vec<ListenerTotal>,
-    /// From how many clients.
-    pub clients: Clients,
+    /// Of how many clients, told apart by their addresses.
+    pub clients: Number,
+    /// Of how many connections, told apart by addresses and ports: a client that repeats its SYN
+    /// is one.
+    pub connections: Number,
+    /// Notices, most first. They are no drops.
+    pub notices: Vec<ReasonTotal>,
 }
 
 impl Tally {
     /// Takes note of an event.
     pub fn add(&mut self, incident: &Incident) {
-        self.events += 1;
         let drop = &incident.drop;
-        match drop.packet {
-            Some(packet) if self.clients.len() < CLIENTS_MAX => {
-                self.clients.insert(packet.peer.ip());
-            }
-            Some(packet) => self.clients_left_out |= !self.clients.contains(&packet.peer.ip()),
-            None => self.clients_left_out = true,
+        if !drop.reason.is_notice() {
+            self.events += 1;
+            let (packet, netns) = (drop.packet, drop.listener.netns);
+            self.clients.add(packet.map(|packet| packet.peer.ip()));
+            self.connections.add(packet.map(|packet| (netns, packet.local, packet.peer)));
         }
         let room = self.listeners.len() < ebpf_probes::TOTALS_MAX as usize;
         if !room && !self.listeners.contains_key(&drop.listener) {
@@ -102,7 +135,7 @@ impl Tally {
         }
     }
 
-    /// How many events there were.
+    /// How many events of drops there were.
     pub const fn events(&self) -> u64 {
         self.events
     }
@@ -113,16 +146,21 @@ impl Tally {
         snapshot: &Snapshot,
         mut owner: impl FnMut(&ListenerId) -> Owner,
     ) -> Totals {
-        let mut drops = Vec::new();
+        let (mut drops, mut notices) = (Vec::new(), Vec::new());
         let mut listeners: HashMap<ListenerId, Vec<ReasonTotal>> = HashMap::new();
         for total in snapshot.totals.iter().filter(|total| total.bucket.shown) {
             let bucket = &total.bucket;
             let inferred = if bucket.evidence == Evidence::Inferred { total.count } else { 0 };
             let add = ReasonTotal { reason: bucket.reason, count: total.count, inferred };
+            if bucket.reason.is_notice() {
+                merge(&mut notices, add);
+                continue;
+            }
             merge(&mut drops, add);
             merge(listeners.entry(bucket.listener).or_default(), add);
         }
         most_first(&mut drops);
+        most_first(&mut notices);
         let by_listener = listeners.into_iter().map(|(id, mut drops)| {
             let mut known = self.listeners.get(&id).cloned().unwrap_or_default();
             if known.owner == Owner::default() {
@@ -135,12 +173,10 @@ impl Tally {
         let mut by_listener: Vec<ListenerTotal> = by_listener.collect();
         by_listener.sort_by_key(|it| (std::cmp::Reverse(it.count()), it.id.bound, it.id.inode));
         let counted: u64 = drops.iter().map(|total| total.count).sum();
-        let whole = snapshot.losses.events() + snapshot.losses.sampled_out == 0;
-        let clients = Clients {
-            count: self.clients.len() as u64,
-            exact: whole && !self.clients_left_out && self.events >= counted,
-        };
-        Totals { drops, by_listener, clients }
+        let lost = snapshot.losses.events() + snapshot.losses.sampled_out;
+        let whole = lost == 0 && self.events >= counted;
+        let (clients, connections) = (self.clients.count(whole), self.connections.count(whole));
+        Totals { drops, by_listener, clients, connections, notices }
     }
 }
 

@@ -44,7 +44,7 @@ fn find(word: &str, kind: &str, among: fn(&Entry) -> bool) -> Result<Reason, Str
     let alike = |entry: &Entry| strsim::jaro_winkler(word, entry.slug);
     let nearest = catalogue::all()
         .filter(|entry| among(entry))
-        .max_by(|one, other| alike(one).total_cmp(&alike(other)))
+        .min_by(|one, other| alike(other).total_cmp(&alike(one)))
         .filter(|entry| alike(entry) >= ALIKE);
     Err(match nearest {
         Some(entry) => format!("no {kind} is called that; did you mean {}?", entry.slug),

@@ -23,7 +23,7 @@ pub(crate) fn syn_drop() -> SynDrop {
         sysctls: Sysctls::default(),
         cpu: 0,
         attempt: None,
-        first_ns: None,
+        refused_ns: None,
         shown: true,
     }
 }

@@ -1,6 +1,6 @@
 use ebpf_probes::{Filter, Reason, Stage};
 
-use super::{FilterError, Wanted, shows};
+use super::{FilterError, Notices, Wanted, shows, shows_every_drop};
 use crate::decode::sample::{packet, syn_drop};
 use crate::decode::{Family, SynDrop};
 
@@ -28,6 +28,34 @@ fn nothing_wanted_shows_everything() {
     for drop in [over_v4(), over_v6(), unread] {
         assert!(shown(&Wanted::default(), &drop));
     }
+}
+
+#[test]
+fn notices_are_off_until_they_are_asked_for() {
+    let drops = |reasons: &[Reason], notices| {
+        let wanted = Wanted { reasons: reasons.to_vec(), notices, ..Wanted::default() };
+        let shown = |reason| shown(&wanted, &SynDrop { reason, ..over_v4() });
+        [Reason::AcceptQueueFullSyn, Reason::SynQueueFull, Reason::CookieSent, Reason::ClientGone]
+            .map(shown)
+    };
+    let (drop, notice) = (Reason::SynQueueFull, Reason::CookieSent);
+    assert_eq!(drops(&[], Notices::None), [true, true, false, false]);
+    assert_eq!(drops(&[], Notices::All), [true; 4]);
+    assert_eq!(drops(&[], Notices::Only(vec![notice])), [true, true, true, false]);
+    assert_eq!(drops(&[drop], Notices::None), [false, true, false, false]);
+    assert_eq!(drops(&[drop], Notices::All), [false, true, true, true]);
+    assert_eq!(drops(&[notice], Notices::None), [false, false, true, false]);
+    assert_eq!(drops(&[notice], Notices::All), [false, false, true, false]);
+    let more = Notices::Only(vec![Reason::ClientGone]);
+    assert_eq!(drops(&[drop, notice], more), [false, true, true, true]);
+}
+
+#[test]
+fn notices_narrow_no_drops() {
+    let wanted = Wanted { notices: Notices::All, ..Wanted::default() };
+    assert!(shows_every_drop(&wanted.compile().unwrap()));
+    let wanted = Wanted { ports: vec![1], ..wanted };
+    assert!(!shows_every_drop(&wanted.compile().unwrap()));
 }
 
 #[test]

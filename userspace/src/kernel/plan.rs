@@ -126,6 +126,9 @@ impl Plan {
             precision::of(plan.config.watched, plan.uncounted.is_none()).only(asked_for);
         plan.inferred = precision.inferred;
         plan.unobservable = precision.unobservable;
+        // What nobody asked for is not missed.
+        plan.inferred.retain(|&reason| asked.wants(reason));
+        plan.unobservable.retain(|&reason| asked.wants(reason));
         Ok(plan)
     }
 

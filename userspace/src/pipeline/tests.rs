@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
+use ebpf_probes::Reason;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -142,6 +143,16 @@ fn after_so_many_drops_it_ends() {
     let (ended, lines, _) = written(source, limits, pending());
     ended.unwrap();
     assert_eq!(kinds(&lines), ["header", "drop", "drop", "drop", "summary"]);
+}
+
+#[test]
+fn notices_are_no_drops_that_it_would_end_after() {
+    let limits = Limits { count: Some(1), ..Limits::default() };
+    let notice = SynDrop { reason: Reason::CookieSent, ..syn_drop() };
+    let events = [vec![Event::Drop(notice); 3], drops(2)].concat();
+    let (ended, lines, _) = written(script(vec![Step::Yield(events)]), limits, pending());
+    ended.unwrap();
+    assert_eq!(kinds(&lines), ["header", "notice", "notice", "notice", "drop", "summary"]);
 }
 
 #[test]

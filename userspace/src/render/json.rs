@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ebpf_probes::Reason;
 
@@ -21,6 +22,11 @@ use crate::totals::{ListenerTotal, ReasonTotal};
 
 fn slug(reason: Reason) -> &'static str {
     catalogue::of(reason).slug
+}
+
+/// Seconds, to the millisecond.
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 /// The listener and who owns it.
@@ -66,6 +72,7 @@ impl<'a> From<&'a Probe> for ProbeLine<'a> {
 
 impl<'a> From<&'a Incident> for DropLine<'a> {
     fn from(Incident { time, drop, owner }: &'a Incident) -> Self {
+        let ended = drop.reason.ends_refusal();
         let end = |end: fn(&Packet) -> SocketAddr| drop.packet.as_ref().map(|it| end(it).into());
         Self {
             time: Time(*time),
@@ -95,7 +102,9 @@ impl<'a> From<&'a Incident> for DropLine<'a> {
             listener: listener(&drop.listener, drop.cookie, owner),
             function: drop.function.name().into(),
             cpu: drop.cpu,
-            attempt: drop.attempt,
+            attempt: drop.attempt.filter(|_| !ended),
+            after_s: drop.refused_ns.filter(|_| ended).map(|ns| seconds(Duration::from_nanos(ns))),
+            attempts: drop.attempt.filter(|_| ended),
         }
     }
 }
@@ -132,16 +141,21 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             explained: line.explained,
         };
         Self {
-            duration_s: (duration.as_secs_f64() * 1000.0).round() / 1000.0,
+            duration_s: seconds(*duration),
             drops: by_reason(&totals.drops),
             clients: totals.clients.count,
             clients_exact: totals.clients.exact,
+            connections: totals.connections.count,
+            connections_exact: totals.connections.exact,
+            notices: by_reason(&totals.notices),
             by_listener: totals.by_listener.iter().map(Into::into).collect(),
             counters: counters.iter().map(counter).collect(),
             lost_events: losses.events(),
             sampled_out: losses.sampled_out,
             missed_probes: losses.probes(),
             uncounted_drops: losses.totals_full,
+            forgotten_clients: losses.clients_forgotten,
+            unfollowed_clients: losses.clients_unfollowed,
         }
     }
 }
@@ -152,7 +166,8 @@ impl Render for Json {
     }
 
     fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
-        write_line(out, &Line::Drop(incident.into()))
+        let line = if incident.drop.reason.is_notice() { Line::Notice } else { Line::Drop };
+        write_line(out, &line(incident.into()))
     }
 
     fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()> {

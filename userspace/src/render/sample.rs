@@ -10,7 +10,7 @@ use crate::decode::ListenerId;
 use crate::incident::Owner;
 use crate::reconcile::Line;
 use crate::source::{Losses, Opening};
-use crate::totals::{Clients, ListenerTotal, ReasonTotal, Totals};
+use crate::totals::{ListenerTotal, Number, ReasonTotal, Totals};
 
 fn drops(reason: Reason, count: u64, inferred: u64) -> ReasonTotal {
     ReasonTotal { reason, count, inferred }
@@ -71,7 +71,9 @@ pub(crate) fn summary() -> Summary {
                 drops(Reason::AcceptQueueFullAck, 3, 1),
             ],
             by_listener,
-            clients: Clients { count: 7, exact: true },
+            clients: Number { count: 7, exact: true },
+            connections: Number { count: 9, exact: true },
+            notices: Vec::new(),
         },
         counters: vec![
             line(Counter::ListenOverflows, 16, 16),

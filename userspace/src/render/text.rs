@@ -1,9 +1,11 @@
 //! Text for people: a line per drop under a line of titles, then the summary.
 //!
-//! Not for scripts; it may change. A line of an IPv4 drop stays under 100 columns.
+//! Not for scripts; it may change. A line of an IPv4 drop stays under 100 columns: the column of
+//! the listener gives way first, as few of them have addresses and ports of full length.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use ebpf_probes::Evidence;
@@ -59,13 +61,28 @@ fn syn_queue(drop: &SynDrop) -> Option<String> {
     drop.syn_len.map(|len| format!("{len}/{limit}"))
 }
 
+/// The reason, the number of the attempt unless it is the first, and after how long it ended for
+/// a client that had been refused.
+fn reason(drop: &SynDrop, slug: &str) -> String {
+    let mut text = slug.to_owned();
+    if drop.reason.ends_refusal()
+        && let Some(ns) = drop.refused_ns
+    {
+        _ = write!(text, " {:.1} s", Duration::from_nanos(ns).as_secs_f64());
+    }
+    if let Some(attempt @ 2..) = drop.attempt {
+        _ = write!(text, " #{attempt}");
+    }
+    text
+}
+
 impl Render for Text {
     fn opening(&mut self, out: &mut dyn Write, _opening: &Opening) -> io::Result<()> {
         let style = self.style(Style::new().bold());
         let titles = ("TIME", "LISTENER", "PEER", "REASON", "ACCEPT-Q", "SYN-Q");
         writeln!(
             out,
-            "{style}{:<8} {:<21} {:<21} {:<25} {:<9} {}{style:#}",
+            "{style}{:<8} {:<19} {:<21} {:<28} {:<9} {}{style:#}",
             titles.0, titles.1, titles.2, titles.3, titles.4, titles.5
         )
     }
@@ -84,13 +101,13 @@ impl Render for Text {
         let local = drop.packet.map(|packet| packet.local).or(drop.listener.bound);
         write!(
             out,
-            "{:02}:{:02}:{:02} {:<21} {:<21} {style}{:<25}{style:#} {:<9} {}",
+            "{:02}:{:02}:{:02} {:<19} {:<21} {style}{:<28}{style:#} {:<9} {}",
             time.hour(),
             time.minute(),
             time.second(),
             OrDash(local),
             OrDash(drop.packet.map(|packet| packet.peer)),
-            entry.slug,
+            reason(drop, entry.slug),
             OrDash(accept_queue(drop)),
             OrDash(syn_queue(drop)),
         )?;

@@ -120,6 +120,10 @@ pub struct Losses {
     pub undecodable: u64,
     /// Events that a limit of the rate held back.
     pub sampled_out: u64,
+    /// Refused clients that the probes forgot, their table being full: those may come anew.
+    pub clients_forgotten: u64,
+    /// Refused clients that were not followed until they got in or gave up.
+    pub clients_unfollowed: u64,
 }
 
 impl Losses {

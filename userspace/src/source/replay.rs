@@ -14,7 +14,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{Event, Losses, NetnsCounter, Next, Opening, Snapshot, Source, Total};
 use crate::catalogue;
-use crate::decode::Bucket;
+use crate::decode::{Bucket, ListenerId};
 use crate::filter;
 use crate::incident::Incident;
 use crate::ndjson::{SCHEMA, SummaryLine};
@@ -167,21 +167,23 @@ impl Replay {
     fn count(&mut self, mut incident: Box<Incident>, into: &mut Vec<Event>) {
         let drop = &mut incident.drop;
         drop.shown = filter::shows(&self.filter, drop);
-        let shown = drop.shown;
+        let (shown, reason) = (drop.shown, drop.reason);
         let bucket = Bucket {
             listener: drop.listener,
-            reason: drop.reason,
+            reason,
             stage: drop.stage,
             evidence: drop.evidence,
             shown,
             // What they explained is in the recording's summary.
-            moves: drop.reason.moves(),
+            moves: reason.moves(),
         };
         *self.counts.entry(bucket).or_default() += 1;
         let (first, last) = self.span.unwrap_or((incident.time, incident.time));
         self.span = Some((first.min(incident.time), last.max(incident.time)));
         if shown {
-            self.left -= 1;
+            if !reason.is_notice() {
+                self.left -= 1;
+            }
             into.push(Event::Recorded(incident));
         }
     }
@@ -216,6 +218,27 @@ impl Replay {
             }
         }
         missing
+    }
+
+    /// The same of notices, which a summary does not count by listener.
+    fn notices_without_event(&self, summary: &SummaryLine) -> Vec<Total> {
+        let listener = ListenerId { sock: 0, inode: None, netns: None, bound: None };
+        let missing = summary.notices.iter().filter_map(|(slug, &recorded)| {
+            let reason = catalogue::by_slug(slug)?.reason;
+            let here = self.counts.iter().filter(|(bucket, _)| bucket.reason == reason);
+            let here: u64 = here.map(|(_, count)| count).sum();
+            let bucket = Bucket {
+                listener,
+                reason,
+                stage: reason.stage().unwrap_or(Stage::Syn),
+                evidence: Evidence::Observed,
+                shown: filter::shows_reason(&self.filter, reason),
+                moves: reason.moves(),
+            };
+            let count = recorded.saturating_sub(here);
+            (count > 0).then_some(Total { bucket, count })
+        });
+        missing.collect()
     }
 
     fn duration(&self) -> Duration {
@@ -261,6 +284,7 @@ impl Source for Replay {
         let missing = self.without_event(summary);
         if filter::shows_every_drop(&self.filter) {
             totals.extend(missing);
+            totals.extend(self.notices_without_event(summary));
         } else if !missing.is_empty() {
             let count: u64 = missing.iter().map(|total| total.count).sum();
             let note = format!(
@@ -275,6 +299,8 @@ impl Source for Replay {
             totals_full: summary.uncounted_drops,
             probes_not_run: summary.missed_probes,
             sampled_out: summary.sampled_out,
+            clients_forgotten: summary.forgotten_clients,
+            clients_unfollowed: summary.unfollowed_clients,
             ..Losses::default()
         };
         let counter = |name: &str| Counter::ALL.iter().copied().find(|it| it.name() == name);

@@ -3,7 +3,7 @@ use std::time::Duration;
 use ebpf_probes::{Evidence, Reason, Stage};
 use jiff::Timestamp;
 
-use super::{CLIENTS_MAX, ReasonTotal, Tally};
+use super::{ReasonTotal, TOLD_APART, Tally};
 use crate::decode::sample::{packet, syn_drop};
 use crate::decode::{Bucket, ListenerId, Packet, SynDrop};
 use crate::incident::{Incident, Owner};
@@ -96,9 +96,39 @@ fn clients_are_exact_only_if_every_drop_had_an_event() {
 }
 
 #[test]
+fn notices_are_told_apart_and_are_no_drops() {
+    let mut tally = Tally::default();
+    let mut notice = incident(1, 9, None);
+    notice.drop.reason = Reason::CookieSent;
+    tally.add(&notice);
+    tally.add(&incident(1, 7, None));
+    let counted = [(Reason::CookieSent, 5), (Reason::SynQueueFull, 1), (Reason::Accepted, 6)];
+    let counted = counted.map(|(reason, n)| total(1, reason, Evidence::Observed, true, n));
+    let totals = tally.totals(&snapshot(counted.to_vec()), nobody);
+    assert_eq!((totals.count(), totals.by_listener[0].count()), (1, 1));
+    assert_eq!((totals.clients.count, totals.clients.exact), (1, true));
+    let notices: Vec<_> = totals.notices.iter().map(|it| (it.reason, it.count)).collect();
+    assert_eq!(notices, [(Reason::Accepted, 6), (Reason::CookieSent, 5)]);
+}
+
+#[test]
+fn a_client_that_tries_again_is_one_connection() {
+    let mut tally = Tally::default();
+    let mut other = incident(1, 7, None);
+    other.drop.packet = Some(packet("10.0.0.1:80", "0.0.0.7:2"));
+    for incident in [&incident(1, 7, None), &incident(1, 7, None), &other] {
+        tally.add(incident);
+    }
+    let counted = total(1, Reason::SynQueueFull, Evidence::Observed, true, 3);
+    let totals = tally.totals(&snapshot(vec![counted]), nobody);
+    assert_eq!((totals.clients.count, totals.connections.count), (1, 2));
+    assert!(totals.connections.exact);
+}
+
+#[test]
 fn clients_beyond_the_bound_are_not_told_apart_and_it_says_so() {
     let mut tally = Tally::default();
-    let many = u32::try_from(CLIENTS_MAX).unwrap();
+    let many = u32::try_from(TOLD_APART).unwrap();
     for peer in (0..many).chain([0]) {
         tally.add(&incident(1, peer, None));
     }

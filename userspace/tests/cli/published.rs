@@ -13,6 +13,7 @@ use serde::Deserialize;
 pub(crate) enum Line {
     Header(Header),
     Drop(Box<Drop>),
+    Notice(Box<Notice>),
     Lost(Lost),
     Summary(Summary),
 }
@@ -22,6 +23,7 @@ impl Line {
         match self {
             Self::Header(_) => "header",
             Self::Drop(_) => "drop",
+            Self::Notice(_) => "notice",
             Self::Lost(_) => "lost",
             Self::Summary(_) => "summary",
         }
@@ -81,6 +83,15 @@ pub(crate) struct Drop {
     cpu: u32,
     #[serde(deserialize_with = "there")]
     attempt: Option<u32>,
+}
+
+/// Only those of a client that had been refused have the last two.
+#[derive(Deserialize)]
+pub(crate) struct Notice {
+    after_s: Option<f64>,
+    attempts: Option<u32>,
+    #[serde(flatten)]
+    rest: Drop,
 }
 
 #[derive(Deserialize)]
@@ -158,12 +169,17 @@ pub(crate) struct Summary {
     drops: BTreeMap<String, u64>,
     clients: u64,
     clients_exact: bool,
+    connections: u64,
+    connections_exact: bool,
+    notices: BTreeMap<String, u64>,
     by_listener: Vec<ListenerTotal>,
     counters: Vec<Counter>,
     lost_events: u64,
     sampled_out: u64,
     missed_probes: u64,
     uncounted_drops: u64,
+    forgotten_clients: u64,
+    unfollowed_clients: u64,
 }
 
 #[derive(Deserialize)]

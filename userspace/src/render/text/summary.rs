@@ -9,7 +9,7 @@ use crate::catalogue;
 use crate::reconcile::Line;
 use crate::render::{Foreign, Summary};
 use crate::source::Losses;
-use crate::totals::{Clients, ListenerTotal};
+use crate::totals::{ListenerTotal, Number, ReasonTotal};
 
 /// Listeners that are named; the others are counted.
 const LISTENERS_MAX: usize = 20;
@@ -32,30 +32,39 @@ impl Text {
         if drops == 0 {
             writeln!(out, "{bold}no drops{bold:#} in {seconds:.1} s")?;
         } else {
-            let (drops, clients) = (counted(drops, "drop"), clients(totals.clients));
-            writeln!(out, "{bold}{drops}{bold:#} from {clients} in {seconds:.1} s")?;
+            let drops = counted(drops, "drop");
+            let connections = number(totals.connections, "connection");
+            let clients = number(totals.clients, "client");
+            writeln!(
+                out,
+                "{bold}{drops}{bold:#} of {connections} from {clients} in {seconds:.1} s"
+            )?;
         }
         writeln!(out)?;
-        self.reasons(out, summary)?;
+        self.reasons(out, &totals.drops)?;
+        if !totals.notices.is_empty() {
+            writeln!(out, "notices, which are no drops:")?;
+            self.reasons(out, &totals.notices)?;
+        }
         let namespaces = several_namespaces(counters, &totals.by_listener);
         self.listeners(out, &totals.by_listener, namespaces)?;
         self.balance(out, counters, losses, namespaces)?;
         self.losses(out, losses)
     }
 
-    fn reasons(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    fn reasons(&self, out: &mut dyn Write, totals: &[ReasonTotal]) -> io::Result<()> {
         let bold = self.style(Style::new().bold());
-        for total in &summary.totals.drops {
+        for total in totals {
             let entry = catalogue::of(total.reason);
             let (count, slug, headline) = (total.count, entry.slug, entry.headline);
-            write!(out, "{bold}{count:>8} {slug:<25}{bold:#} {headline}")?;
+            write!(out, "{bold}{count:>8} {slug:<28}{bold:#} {headline}")?;
             match total.inferred {
                 0 => writeln!(out)?,
                 inferred => writeln!(out, " ({inferred} inferred)")?,
             }
             writeln!(out, "{:>8} {}", "", entry.remedy)?;
         }
-        if summary.totals.drops.is_empty() { Ok(()) } else { writeln!(out) }
+        if totals.is_empty() { Ok(()) } else { writeln!(out) }
     }
 
     fn listeners(
@@ -84,7 +93,7 @@ impl Text {
             if namespaces {
                 write!(out, "  netns {}", OrDash(listener.id.netns))?;
             }
-            let reason = |total: &crate::totals::ReasonTotal| {
+            let reason = |total: &ReasonTotal| {
                 format!("{} {}", total.count, catalogue::of(total.reason).slug)
             };
             let reasons: Vec<String> = listener.drops.iter().map(reason).collect();
@@ -100,7 +109,8 @@ impl Text {
 
     fn losses(&self, out: &mut dyn Write, losses: &Losses) -> io::Result<()> {
         let (events, probes) = (losses.events(), losses.probes());
-        let whole = events + probes + losses.totals_full == 0;
+        let (forgotten, unfollowed) = (losses.clients_forgotten, losses.clients_unfollowed);
+        let whole = events + probes + losses.totals_full + forgotten + unfollowed == 0;
         let style = self.style(if whole { Style::new() } else { AnsiColor::Red.on_default() });
         let (events, probes) = (counted(events, "event"), counted(probes, "probe"));
         write!(out, "{style}{events} lost, {probes} missed")?;
@@ -110,13 +120,19 @@ impl Text {
         if losses.sampled_out > 0 {
             write!(out, ", {} sampled out", counted(losses.sampled_out, "event"))?;
         }
+        if forgotten > 0 {
+            write!(out, ", {} forgotten", counted(forgotten, "refused client"))?;
+        }
+        if unfollowed > 0 {
+            write!(out, ", {} not followed", counted(unfollowed, "refused client"))?;
+        }
         writeln!(out, "{style:#}")
     }
 }
 
-fn clients(clients: Clients) -> String {
-    let count = counted(clients.count, "client");
-    if clients.exact { count } else { format!("at least {count}") }
+fn number(number: Number, noun: &str) -> String {
+    let count = counted(number.count, noun);
+    if number.exact { count } else { format!("at least {count}") }
 }
 
 /// Whether it takes more than the name of a counter, or an address, to say which one is meant.

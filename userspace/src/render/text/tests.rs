@@ -5,13 +5,17 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Text;
+use crate::catalogue;
 use crate::decode::sample::{packet, syn_drop};
 use crate::decode::{AcceptQueue, ListenerId, SynDrop};
 use crate::incident::{Incident, Owner};
 use crate::reconcile::Line;
 use crate::render::{Render, Summary};
 use crate::source::{Losses, Lost, Opening};
-use crate::totals::{Clients, ListenerTotal, ReasonTotal, Totals};
+use crate::totals::{ListenerTotal, Number, ReasonTotal, Totals};
+
+/// The longest of all ids.
+const LONGEST: &str = "cookie-ack-accept-queue-full";
 
 fn incident() -> Incident {
     let drop = SynDrop {
@@ -62,7 +66,9 @@ fn summary() -> Summary {
         totals: Totals {
             drops: vec![row(Reason::SynQueueFull, 5, 1)],
             by_listener: vec![listener],
-            clients: Clients { count: 1, exact: true },
+            clients: Number { count: 1, exact: true },
+            connections: Number { count: 3, exact: true },
+            notices: Vec::new(),
         },
         counters: vec![line(7, Counter::ListenDrops, Some(5), 5)],
         losses: Losses::default(),
@@ -80,15 +86,57 @@ fn end(summary: &Summary) -> String {
 #[test]
 fn the_longest_ipv4_row_stays_under_100_columns_and_under_its_titles() {
     let titles = text(false, |text, out| text.opening(out, &Opening::default()));
-    let row = row(&incident());
+    let mut longest = incident();
+    longest.drop.reason = catalogue::by_slug(LONGEST).unwrap().reason;
+    let row = row(&longest);
     assert!(row.trim_end().len() < 100, "{} columns: {row}", row.trim_end().len());
-    let columns =
-        ["203.0.113.100", "203.0.113.200", "accept-queue-full-ack-rst", "4097>4096", "4096/4096"];
+    let columns = ["203.0.113.100", "203.0.113.200", LONGEST, "4097>4096", "4096/4096"];
     let named = ["LISTENER", "PEER", "REASON", "ACCEPT-Q", "SYN-Q"];
     for (value, title) in columns.into_iter().zip(named) {
         assert_eq!(row.find(value), titles.find(title), "{title}: {row}");
     }
     assert!(row.starts_with("22:13:20 "));
+}
+
+#[test]
+fn no_id_is_longer_than_its_column() {
+    assert!(catalogue::all().all(|entry| entry.slug.len() <= LONGEST.len()));
+}
+
+#[test]
+fn attempts_and_what_became_of_them_stand_behind_the_reason() {
+    let with = |reason, attempt, refused_ns| {
+        let mut incident = incident();
+        incident.drop = SynDrop { reason, attempt, refused_ns, ..incident.drop };
+        row(&incident)
+    };
+    let second = Some(1_000_000_000);
+    assert!(with(Reason::SynQueueFull, Some(1), Some(0)).contains(" syn-queue-full  "));
+    assert!(with(Reason::SynQueueFull, Some(2), second).contains(" syn-queue-full #2  "));
+    let gone = with(Reason::ClientGone, Some(7), Some(63_040_000_000));
+    assert!(gone.contains(" client-gone 63.0 s #7  "), "{gone}");
+    let back = with(Reason::ClientRecovered, Some(1), Some(40_000_000));
+    assert!(back.contains(" client-recovered 0.0 s  "), "{back}");
+    assert!(gone.trim_end().len() < 100);
+}
+
+#[test]
+fn notices_stand_apart() {
+    let mut summary = summary();
+    let notice = ReasonTotal { reason: Reason::CookieSent, count: 4, inferred: 0 };
+    summary.totals.notices = vec![notice];
+    let end = end(&summary);
+    assert!(end.contains("5 drops of"), "{end}");
+    let (_, after) = end.split_once("\n\nnotices, which are no drops:\n").unwrap();
+    assert!(after.starts_with("       4 cookie-sent "), "{end}");
+}
+
+#[test]
+fn bounds_that_were_hit_are_said() {
+    let mut summary = summary();
+    summary.losses = Losses { clients_forgotten: 1, clients_unfollowed: 2, ..Losses::default() };
+    let bounds = "0 missed, 1 refused client forgotten, 2 refused clients not followed\n";
+    assert!(end(&summary).ends_with(&bounds.replace("0 missed", "0 probes missed")));
 }
 
 #[test]
@@ -136,10 +184,10 @@ fn a_hole_says_how_many_and_since_when() {
 fn the_summary_has_every_part() {
     insta::assert_snapshot!(end(&summary()), @r"
 
-    5 drops from 1 client in 10.0 s
+    5 drops of 3 connections from 1 client in 10.0 s
 
-           5 syn-queue-full            SYN met a full SYN queue, SYN cookies being off (1 inferred)
-             Set net.ipv4.tcp_syncookies=1; if these clients are real, give listen() more backlog.
+           5 syn-queue-full               SYN met a full SYN queue, SYN cookies being off (1 inferred)
+             Set net.ipv4.tcp_syncookies=1 (cookies cost TCP options), or give listen() more backlog.
 
            5 [::]:80  queue limit 8  ngi\u{1b}nx[12]  /a
              5 syn-queue-full

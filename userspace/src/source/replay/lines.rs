@@ -1,6 +1,7 @@
 //! Lines of a recording as the values that they stand for.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use ebpf_probes::{Evidence, Function, Milestones, Reason, Stage};
 
@@ -111,8 +112,11 @@ impl TryFrom<DropLine<'_>> for Incident {
                 abort_on_overflow: line.sysctl.abort_on_overflow,
             },
             cpu: line.cpu,
-            attempt: line.attempt,
-            first_ns: None,
+            attempt: line.attempt.or(line.attempts),
+            refused_ns: line
+                .after_s
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .and_then(|duration| duration.as_nanos().try_into().ok()),
             shown: true,
         };
         Ok(Self { time: line.time.0, drop, owner: line.listener.into() })

@@ -149,7 +149,7 @@ impl<R: Read> Lines<R> {
                 self.headers += 1;
                 self.batch.push(Item::Header(Box::new(header.into())));
             }
-            Line::Drop(drop) => match Incident::try_from(drop) {
+            Line::Drop(drop) | Line::Notice(drop) => match Incident::try_from(drop) {
                 Ok(incident) => self.batch.push(Item::Drop(Box::new(incident))),
                 Err(word) => self.damaged(&word.to_string()),
             },

@@ -122,6 +122,44 @@ fn after_so_many_drops_nothing_more_is_counted() {
     assert!(snapshot.counters.is_empty());
 }
 
+/// What `--reason` would ask for.
+fn only(reasons: u64, notices: u64) -> Filter {
+    Filter { reasons, notices, ..Filter::ALL }
+}
+
+#[test]
+fn notices_are_narrowed_and_never_end_it() {
+    let drop = drop_line("syn-queue-full", 80);
+    let notice = |reason| drop_line(reason, 80).replace("\"drop\"", "\"notice\"");
+    let (sent, gone) = (notice("cookie-sent"), notice("client-gone"));
+    let recording = || lines(&[HEADER, &sent, &gone, &drop, &sent, &drop]);
+    let count = |filter, up_to| {
+        let (_, events, snapshot) = replay_up_to(recording(), filter, up_to).unwrap();
+        let shown = snapshot.totals.iter().filter(|it| it.bucket.shown);
+        let recorded = events.iter().filter(|it| matches!(it, Event::Recorded(_))).count();
+        (recorded, shown.map(|it| it.count).sum::<u64>())
+    };
+    assert_eq!(count(Filter::ALL, None), (2, 2), "no notice is shown that nobody asked for");
+    assert_eq!(count(only(u64::MAX, u64::MAX), None), (5, 5));
+    assert_eq!(count(only(0, 1), None), (2, 2), "the first notice is cookie-sent");
+    assert_eq!(count(only(u64::MAX, u64::MAX), Some(1)), (3, 3), "one drop, two notices before");
+}
+
+#[test]
+fn notices_without_event_are_taken_from_the_summary() {
+    let notices = r#""notices":{"cookie-sent":9,"of-a-later-version":1},"lost_events""#;
+    let summary = SUMMARY.replace("\"lost_events\"", notices);
+    let sent = drop_line("cookie-sent", 80).replace("\"drop\"", "\"notice\"");
+    let recording = || lines(&[HEADER, &sent, &summary]);
+    let shown = |filter| {
+        let (_, _, snapshot) = replay(recording(), filter).unwrap();
+        let of = |it: &&super::Total| it.bucket.reason == Reason::CookieSent && it.bucket.shown;
+        snapshot.totals.iter().filter(of).map(|it| it.count).sum::<u64>()
+    };
+    assert_eq!(shown(only(u64::MAX, u64::MAX)), 9);
+    assert_eq!(shown(Filter::ALL), 0);
+}
+
 #[test]
 fn a_cut_recording_gives_what_is_whole() {
     let drop = drop_line("syn-queue-full", 80);
@@ -139,7 +177,7 @@ fn a_cut_recording_gives_what_is_whole() {
 fn damaged_lines_are_named_and_the_rest_is_replayed() {
     let drop = drop_line("syn-queue-full", 80);
     let unknown = drop_line("later-reason", 80);
-    let other = r#"{"type":"notice","reason":"cookie-sent"}"#;
+    let other = r#"{"type":"histogram","of":"a later version"}"#;
     let long = format!("\"{}\"", "x".repeat(1 << 20));
     let recording =
         lines(&[HEADER, "\u{0}\u{1}", "", &drop, &unknown, other, "[1]", &long, &drop, SUMMARY]);

@@ -1,0 +1,259 @@
+//! `docs/schema.json`: every line of `--json`, as JSON Schema (draft 2020-12).
+//!
+//! Fields and ids are only ever added, so a reader must take what it does not know for something
+//! newer: nothing here forbids further properties.
+
+use ebpf_probes::{Counter, Evidence, Function, Stage};
+use serde_json::{Map, Value, json};
+use syndrop::catalogue::{self, Entry, Outcome};
+use syndrop::decode::Family;
+
+const OUTCOMES: [Outcome; 4] =
+    [Outcome::Silent, Outcome::Reset, Outcome::SynAckAgain, Outcome::ChallengeAck];
+
+/// The schema of one line.
+pub(crate) fn schema() -> Value {
+    let one_of = ["header", "drop", "notice", "lost", "summary"].map(reference);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of `syndrop --json`",
+        "description": "Schema 1. Fields, ids and kinds of lines are only ever added. What is \
+                        unknown is null. The enums are those of this version.",
+        "oneOf": one_of,
+        "$defs": {
+            "header": header(),
+            "drop": event("drop", "A dropped packet.", ids(|entry| !entry.reason.is_notice())),
+            "notice": notice(),
+            "lost": lost(),
+            "summary": summary(),
+            "end": object("One end of a connection.", json!({
+                "addr": {"type": "string"},
+                "port": number("integer", 0, Some(65_535)),
+            })),
+            "listener": listener(),
+            "drops": counts(ids(|entry| !entry.reason.is_notice())),
+            "notices": counts(ids(|entry| entry.reason.is_notice())),
+            "time": {
+                "type": "string",
+                "format": "date-time",
+                "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{9}Z$",
+                "description": "RFC 3339, UTC, to the nanosecond.",
+            },
+        },
+    })
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/$defs/{name}")})
+}
+
+fn ids(of: impl Fn(&Entry) -> bool) -> Vec<&'static str> {
+    catalogue::all().filter(|entry| of(entry)).map(|entry| entry.slug).collect()
+}
+
+/// An object all of whose properties are there.
+fn object(description: &str, properties: Value) -> Value {
+    let required: Vec<_> = properties.as_object().into_iter().flat_map(Map::keys).collect();
+    json!({
+        "type": "object",
+        "description": description,
+        "required": required,
+        "properties": properties,
+    })
+}
+
+fn number(kind: &str, minimum: u64, maximum: Option<u64>) -> Value {
+    match maximum {
+        Some(maximum) => json!({"type": kind, "minimum": minimum, "maximum": maximum}),
+        None => json!({"type": kind, "minimum": minimum}),
+    }
+}
+
+fn count() -> Value {
+    number("integer", 0, None)
+}
+
+/// A number or null.
+fn maybe(kind: &str) -> Value {
+    json!({"type": [kind, "null"]})
+}
+
+fn maybe_reference(name: &str) -> Value {
+    json!({"oneOf": [reference(name), {"type": "null"}]})
+}
+
+fn counts(ids: Vec<&str>) -> Value {
+    json!({
+        "type": "object",
+        "description": "How many of each.",
+        "propertyNames": {"enum": ids},
+        "additionalProperties": count(),
+    })
+}
+
+fn header() -> Value {
+    let probe = object(
+        "A probe and whether it is attached.",
+        json!({
+            "name": {"type": "string"},
+            "target": {"type": "string"},
+            "attached": {"type": "boolean"},
+        }),
+    );
+    let reasons = json!({"type": "array", "items": {"enum": ids(|_| true)}});
+    object(
+        "The first line.",
+        json!({
+            "type": {"const": "header"},
+            "schema": {"const": 1},
+            "syndrop": maybe("string"),
+            "kernel": maybe("string"),
+            "host": maybe("string"),
+            "attach": maybe("string"),
+            "time": maybe_reference("time"),
+            "probes": {"type": "array", "items": probe},
+            "unobservable": reasons,
+            "inferred": reasons,
+        }),
+    )
+}
+
+fn event(kind: &str, description: &str, ids: Vec<&str>) -> Value {
+    let stages: Vec<_> = Stage::ALL.iter().map(|&stage| catalogue::stage(stage)).collect();
+    let evidence: Vec<_> = Evidence::ALL.iter().map(|&it| catalogue::evidence(it)).collect();
+    let outcomes = OUTCOMES.map(|outcome| Value::from(catalogue::outcome(outcome)));
+    let outcomes: Vec<_> = outcomes.into_iter().chain([Value::Null]).collect();
+    let families = [Family::V4, Family::V6].map(|family| Value::from(catalogue::family(family)));
+    let families: Vec<_> = families.into_iter().chain([Value::Null]).collect();
+    let functions: Vec<_> = Function::ALL.iter().map(|function| function.name()).collect();
+    object(
+        description,
+        json!({
+            "type": {"const": kind},
+            "time": reference("time"),
+            "boot_ns": count(),
+            "reason": {"enum": ids},
+            "stage": {"enum": stages},
+            "evidence": {"enum": evidence},
+            "outcome": {"enum": outcomes, "description": "What the client saw; null if it depends."},
+            "family": {"enum": families},
+            "local": maybe_reference("end"),
+            "peer": maybe_reference("end"),
+            "accept_queue": object("Refused where len is more than limit.", json!({
+                "len": maybe("integer"),
+                "limit": maybe("integer"),
+            })),
+            "syn_queue": object("Half-open requests.", json!({
+                "len": maybe("integer"),
+                "young": maybe("integer"),
+                "limit": maybe("integer"),
+            })),
+            "sysctl": object("The settings of the listener's namespace.", json!({
+                "syncookies": maybe("integer"),
+                "max_syn_backlog": maybe("integer"),
+                "somaxconn": maybe("integer"),
+                "abort_on_overflow": maybe("integer"),
+            })),
+            "listener": reference("listener"),
+            "function": {"enum": functions},
+            "cpu": count(),
+            "attempt": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "description": "How often packets of this connection were dropped, this one included.",
+            },
+        }),
+    )
+}
+
+fn notice() -> Value {
+    let description = "An event that is no drop; never counted as one.";
+    let mut notice = event("notice", description, ids(|entry| entry.reason.is_notice()));
+    let refused = json!({
+        "after_s": {
+            "type": "number",
+            "minimum": 0,
+            "description": "client-recovered, client-gone: for how long it had been refused.",
+        },
+        "attempts": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "client-recovered, client-gone: how often it was refused.",
+        },
+    });
+    if let (Some(properties), Value::Object(refused)) =
+        (notice["properties"].as_object_mut(), refused)
+    {
+        properties.extend(refused);
+    }
+    notice
+}
+
+fn listener() -> Value {
+    object(
+        "The listening socket and who holds it.",
+        json!({
+            "netns": maybe("integer"),
+            "inode": maybe("integer"),
+            "cookie": {"type": ["string", "null"], "pattern": "^[0-9]+$"},
+            "bound": maybe_reference("end"),
+            "pid": maybe("integer"),
+            "comm": maybe("string"),
+            "cgroup": maybe("string"),
+            "container": maybe("string"),
+        }),
+    )
+}
+
+fn lost() -> Value {
+    object(
+        "Events that are missing at this place; the totals have them.",
+        json!({
+            "type": {"const": "lost"},
+            "events": count(),
+            "since": reference("time"),
+        }),
+    )
+}
+
+fn summary() -> Value {
+    let by_listener = object(
+        "The drops of one listener.",
+        json!({
+            "local": maybe_reference("end"),
+            "listener": reference("listener"),
+            "drops": reference("drops"),
+        }),
+    );
+    let names: Vec<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
+    let counter = object(
+        "The kernel's count, and how much of it named drops explain.",
+        json!({
+            "netns": count(),
+            "name": {"enum": names},
+            "kernel": {"type": ["integer", "null"], "minimum": 0},
+            "explained": count(),
+        }),
+    );
+    object(
+        "The last line.",
+        json!({
+            "type": {"const": "summary"},
+            "duration_s": number("number", 0, None),
+            "drops": reference("drops"),
+            "clients": count(),
+            "clients_exact": {"type": "boolean"},
+            "connections": count(),
+            "connections_exact": {"type": "boolean"},
+            "notices": reference("notices"),
+            "by_listener": {"type": "array", "items": by_listener},
+            "counters": {"type": "array", "items": counter},
+            "lost_events": count(),
+            "sampled_out": count(),
+            "missed_probes": count(),
+            "uncounted_drops": count(),
+            "forgotten_clients": count(),
+            "unfollowed_clients": count(),
+        }),
+    )
+}
