@@ -6,7 +6,7 @@ use anstyle::Style;
 use ebpf_probes::{Counter, Stage};
 use serde::Serialize;
 
-use crate::catalogue::{self, Entry, Outcome};
+use crate::catalogue::{self, Entry};
 use crate::kernel::hooks::BEFORE_LISTENER;
 
 /// Columns of running text; a screen of 80 holds them.
@@ -74,7 +74,7 @@ pub fn explain(out: &mut dyn Write, entry: &Entry, colour: bool) -> io::Result<(
     let bold = if colour { Style::new().bold() } else { Style::new() };
     writeln!(out, "{bold}{}{bold:#}: {}", entry.slug, entry.headline)?;
     let client = match entry.outcome {
-        Some(outcome) => format!("{} [{}]", entry.client, answer(outcome)),
+        Some(outcome) => format!("{} ({})", entry.client, catalogue::outcome(outcome)),
         None => entry.client.to_owned(),
     };
     let rows = [
@@ -91,15 +91,6 @@ pub fn explain(out: &mut dyn Write, entry: &Entry, colour: bool) -> io::Result<(
         wrapped(out, &text)?;
     }
     Ok(())
-}
-
-fn answer(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Silent => "no packet answers",
-        Outcome::Reset => "a reset answers",
-        Outcome::SynAckAgain => "another SYN-ACK answers",
-        Outcome::ChallengeAck => "a challenge ACK answers",
-    }
 }
 
 fn kind(entry: &Entry) -> String {
