@@ -28,6 +28,7 @@ Examples:
   syndrop -d 1m --fail-on-drop          exit with 1 if anything was dropped
   syndrop run -- cargo test             the same for as long as a command runs
   syndrop explain syn-queue-full        what a reason means, and what to do
+  syndrop doctor                        whether it would work here
 
 Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run,
 69 this kernel cannot do it, 77 not permitted.";
@@ -37,6 +38,12 @@ Examples:
   syndrop explain                         every reason in a line, by stage
   syndrop explain accept-queue-full-ack   all that is known of one
   syndrop explain --json | jq -r .reason  their ids";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  syndrop doctor                                what is missing for me
+  sudo syndrop doctor                           what is missing for root
+  sudo syndrop doctor --json | jq .unobservable what this kernel hides";
 
 /// Name every connection that a TCP listener drops: the branch, both queues, the limit that bit
 #[derive(Debug, Parser)]
@@ -70,6 +77,12 @@ pub enum Command {
     /// Say what a reason means, where it is in the kernel, and what to do about it
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
+    /// Say what this kernel and these rights allow, and what to do about what they do not
+    ///
+    /// Nothing is attached, and no rights are needed. The exit status is the one that `trace` would
+    /// end with: 0 if it would work, 69 if this kernel cannot do it, 77 if rights are missing.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
     /// Feed a recording of `trace --json` through the same filters and formats
     #[command(after_long_help = ids::list())]
     Replay(Replay),
@@ -116,6 +129,14 @@ pub struct Explain {
     pub reason: Option<Reason>,
 
     /// Write JSON, one object a line, instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Write JSON instead of text
     #[arg(long)]
     pub json: bool,
 }

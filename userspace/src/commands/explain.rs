@@ -1,24 +1,16 @@
 //! `syndrop explain`: the catalogue, to read.
 
-use std::io::{self, BufWriter, ErrorKind, Write, stdout};
+use std::io::{self, BufWriter, Write, stdout};
 
-use super::output::colour;
+use super::output::{colour, printed};
 use crate::catalogue;
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::render::{explain, explain_all, explain_json};
 
-/// Nobody can read it.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to write to stdout")]
-struct Unwritten(#[source] io::Error);
-
 pub(super) fn run(arguments: &cli::Explain) -> Result<Exit, Failure> {
-    match write(arguments, &mut BufWriter::new(stdout().lock())) {
-        Ok(()) => Ok(Exit::Ended),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Ended),
-        Err(error) => Err(Unwritten(error).into()),
-    }
+    printed(write(arguments, &mut BufWriter::new(stdout().lock())))?;
+    Ok(Exit::Ended)
 }
 
 fn write(arguments: &cli::Explain, out: &mut dyn Write) -> io::Result<()> {

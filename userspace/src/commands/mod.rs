@@ -8,6 +8,7 @@ use crate::cli::{self, Cli, Command};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, Wanted};
 
+mod doctor;
 mod explain;
 mod output;
 mod replay;
@@ -25,6 +26,7 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Trace(arguments)) => trace::run(arguments),
         Some(Command::Run(arguments)) => run::run(arguments),
         Some(Command::Explain(arguments)) => explain::run(arguments),
+        Some(Command::Doctor(arguments)) => doctor::run(arguments),
         Some(Command::Replay(arguments)) => replay::run(arguments),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::future::Future;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
@@ -60,6 +60,16 @@ impl Output {
                 Err(OutputError::Write { name: self.name, source }.into())
             }
         }
+    }
+}
+
+/// What was written to stdout at once. That nobody reads it any more is no failure.
+pub(super) fn printed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
+            Err(OutputError::Write { name: "stdout".to_owned(), source }.into())
+        }
+        _ => Ok(()),
     }
 }
 

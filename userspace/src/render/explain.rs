@@ -6,11 +6,10 @@ use anstyle::Style;
 use ebpf_probes::{Counter, Stage};
 use serde::Serialize;
 
+use super::paragraph::paragraph;
 use crate::catalogue::{self, Entry};
 use crate::kernel::hooks::BEFORE_LISTENER;
 
-/// Columns of running text; a screen of 80 holds them.
-const COLUMNS: usize = 78;
 /// Columns before what stands under a title.
 const INDENT: usize = 2;
 /// Columns of an id in the list.
@@ -88,7 +87,7 @@ pub fn explain(out: &mut dyn Write, entry: &Entry, colour: bool) -> io::Result<(
     ];
     for (title, text) in rows {
         writeln!(out, "\n{bold}{title}{bold:#}")?;
-        wrapped(out, &text)?;
+        paragraph(out, INDENT, &text)?;
     }
     Ok(())
 }
@@ -143,22 +142,6 @@ fn list(out: &mut dyn Write, entries: impl Iterator<Item = &'static Entry>) -> i
         writeln!(out, "  {:<ID$} {}", entry.slug, entry.headline)?;
     }
     Ok(())
-}
-
-fn wrapped(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    let mut column = 0;
-    for word in text.split(' ') {
-        let width = word.chars().count();
-        if column > 0 && column + 1 + width <= COLUMNS {
-            write!(out, " {word}")?;
-            column += 1 + width;
-        } else {
-            let end = if column > 0 { "\n" } else { "" };
-            write!(out, "{end}{:INDENT$}{word}", "")?;
-            column = INDENT + width;
-        }
-    }
-    writeln!(out)
 }
 
 #[cfg(test)]

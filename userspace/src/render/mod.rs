@@ -9,6 +9,7 @@ use crate::reconcile::Line;
 use crate::source::{Losses, Lost, Opening};
 use crate::totals::Totals;
 
+mod doctor;
 mod explain;
 mod finding;
 mod foreign;
@@ -16,11 +17,13 @@ mod github;
 mod json;
 mod junit;
 mod markdown;
+mod paragraph;
 #[cfg(test)]
 pub(crate) mod sample;
 mod status;
 mod text;
 
+pub use doctor::{doctor, doctor_json};
 pub use explain::{explain, explain_all, explain_json};
 pub use foreign::Foreign;
 pub use github::Github;
