@@ -187,7 +187,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{doctor, doctor_json};
+    use super::{Diagnosis, doctor, doctor_json};
     use crate::kernel::diagnosis::sample;
 
     fn written(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
@@ -200,7 +200,13 @@ mod tests {
     fn each_gap_has_its_remedy_and_fits_a_screen() {
         let text = written(|out| doctor(out, &sample::poor(), false));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        insta::assert_snapshot!(text);
+        assert!(text.contains("\n  no      CAP_BPF              not held\n"), "{text}");
+        let hook =
+            "\n  no      tcp_create_openreq_child\n          the kernel has no function tcp_cre";
+        assert!(text.contains(hook), "{text}");
+        assert!(text.contains("\n          unknown: struct sock_common has no member"), "{text}");
+        let (_, end) = text.split_once("\nWhat is in the way, and what helps\n").unwrap();
+        insta::assert_snapshot!(end);
     }
 
     #[test]
@@ -220,10 +226,10 @@ mod tests {
 
     #[test]
     fn json_says_the_same() {
-        let parse = |diagnosis| -> Value {
-            serde_json::from_str(&written(|out| doctor_json(out, diagnosis))).unwrap()
+        let parse = |diagnosis: Diagnosis| -> Value {
+            serde_json::from_str(&written(|out| doctor_json(out, &diagnosis))).unwrap()
         };
-        let poor = parse(&sample::poor());
+        let poor = parse(sample::poor());
         assert_eq!(poor["exit"], 77);
         assert_eq!(poor["in_the_way"][0]["certain"], true);
         let hooks = poor["hooks"].as_array().unwrap();
@@ -232,7 +238,7 @@ mod tests {
         assert_eq!(missing[0]["target"], "tcp_create_openreq_child");
         assert!(missing[0]["why"].is_string() && missing[0]["costs"].is_string());
         assert!(!poor["inferred"].as_array().unwrap().is_empty());
-        let blind = parse(&sample::blind());
+        let blind = parse(sample::blind());
         assert_eq!((&blind["exit"], &blind["attach"]), (&69.into(), &Value::Null));
         assert!(blind["failure"].as_str().unwrap().contains("tcp_conn_request"));
     }
