@@ -7,6 +7,8 @@
 
 mod bystander;
 mod case;
+mod crowd;
+mod doctor;
 mod endings;
 mod filters;
 mod flood;
@@ -24,6 +26,7 @@ mod provoke;
 mod report;
 mod rig;
 mod rtnetlink;
+mod run;
 mod scenario;
 mod scenarios;
 mod segment;
@@ -57,12 +60,15 @@ fn main() -> ExitCode {
         usage::cases(),
         gates::cases(),
         leftovers::cases(),
+        run::cases(),
+        doctor::cases(),
     ]
     .into_iter()
     .flatten()
     .collect::<Vec<_>>();
     if let Some(name) = case::chosen() {
         cases.push(bystander::case());
+        cases.push(crowd::case());
         return case::perform(&cases, &name);
     }
     // Cases change settings of the whole guest and use its CPUs: one at a time.
