@@ -8,11 +8,14 @@ use crate::counter::{Counter, Counters};
 use crate::reason::{Evidence, Reason, Stage};
 
 mod ack;
+mod child;
 mod cookie;
+mod request;
 mod syn;
 
-pub use ack::check_req;
-pub use cookie::syn_recv_sock;
+pub use ack::{check_req, check_req_child};
+pub use cookie::{cookie_check, syn_recv_sock};
+pub use request::{request_error, request_removed, request_timer, request_timer_ended};
 pub use syn::{conn_request, conn_request_wrapper};
 
 /// What became of a packet or a request.
@@ -29,6 +32,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// A client that had been refused got in.
+    pub const RECOVERED: Self = Self::observed(Reason::ClientRecovered, Stage::Ack);
+
     const fn new(reason: Reason, stage: Stage, evidence: Evidence) -> Self {
         Self { reason, stage, evidence, moves: reason.moves() }
     }

@@ -34,6 +34,8 @@ pub enum Arg {
     CheckReqSk,
     /// `skb` of `tcp_check_req`
     CheckReqSkb,
+    /// `req` of `tcp_check_req`
+    CheckReqReq,
     /// `fastopen` of `tcp_check_req`
     CheckReqFastopen,
     /// `req_stolen` of `tcp_check_req`
@@ -46,11 +48,45 @@ pub enum Arg {
     V6SynRecvSk,
     /// `skb` of `tcp_v6_syn_recv_sock`
     V6SynRecvSkb,
+    /// `sk` of `inet_csk_prepare_forced_close`: the child
+    ForcedCloseSk,
+    /// `sk` of `cookie_v4_check`: the listener
+    CookieV4Sk,
+    /// `skb` of `cookie_v4_check`
+    CookieV4Skb,
+    /// `sk` of `cookie_v6_check`: the listener
+    CookieV6Sk,
+    /// `skb` of `cookie_v6_check`
+    CookieV6Skb,
+    /// `t` of `reqsk_timer_handler`: the timer in a request
+    RequestTimerTimer,
+    /// `sk` of `tcp_req_err`: the request
+    RequestErrorSk,
+    /// `sk` of `inet_csk_reqsk_queue_drop`: the listener
+    RemovalSk,
+    /// `req` of `inet_csk_reqsk_queue_drop`
+    RemovalReq,
+    /// `sk` of `inet_csk_reqsk_queue_drop_and_put`: the listener
+    RemovalAndPutSk,
+    /// `req` of `inet_csk_reqsk_queue_drop_and_put`
+    RemovalAndPutReq,
+    /// `sk` of `tcp_abort`: what is destroyed
+    AbortSk,
+    /// `sk` of `inet_child_forget`: the listener
+    ChildForgetSk,
+    /// `req` of `inet_child_forget`
+    ChildForgetReq,
+    /// `child` of `inet_child_forget`
+    ChildForgetChild,
+    /// `sk` of `inet_csk_accept`: the listener
+    AcceptSk,
+    /// `sk` of `security_sock_graft`: the connection
+    GraftSk,
 }
 
 impl Arg {
     /// How many there are.
-    pub const COUNT: usize = Self::V6SynRecvSkb as usize + 1;
+    pub const COUNT: usize = Self::GraftSk as usize + 1;
 }
 
 /// How many ports a filter can name.

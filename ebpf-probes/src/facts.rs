@@ -5,6 +5,7 @@
 //! so having been there, or not, tells which way was taken.
 
 use crate::counter::Counter;
+use crate::reason::Evidence;
 
 /// A place that the call passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,13 +33,13 @@ pub enum Milestone {
     ChildCreated = 9,
     /// `inet6_csk_route_req` was entered: the accept queue test is passed.
     RouteAsked = 10,
-    /// `inet_csk_reqsk_queue_drop` returned true: the request was removed.
+    /// The request was removed without having become a connection.
     RequestDropped = 11,
     /// `tcp_rtx_synack` was entered: a repeated SYN was answered again.
     SynAckResent = 12,
     /// `*req_stolen` was set: another CPU finished this request.
     RequestStolen = 13,
-    /// The packet was a reset: the client gave up, nothing was refused.
+    /// The packet has the RST flag.
     ResetReceived = 14,
     /// `inet_reqsk_alloc` returned NULL.
     RequestNomem = 15,
@@ -116,6 +117,12 @@ pub enum Milestone {
     SignatureRefused = 51,
     /// `__xfrm_policy_check` refused the packet.
     PolicyRefused = 52,
+    /// The packet is a SYN, nothing else, and as the one with which the request began.
+    SynRepeated = 53,
+    /// `tcp_check_req` had refused this packet for the number that it acknowledges.
+    NumberRefused = 54,
+    /// The listener has `TCP_DEFER_ACCEPT`.
+    DefersAccept = 55,
 }
 
 impl Milestone {
@@ -174,6 +181,9 @@ impl Milestone {
         Self::FilterRefused,
         Self::SignatureRefused,
         Self::PolicyRefused,
+        Self::SynRepeated,
+        Self::NumberRefused,
+        Self::DefersAccept,
     ];
 
     /// Its bit.
@@ -233,11 +243,20 @@ pub struct Facts {
     pub accept_limit: u32,
     /// Length of the SYN queue at entry.
     pub syn_len: u32,
-    /// `tcp_syncookies` at entry.
+    /// `tcp_syncookies` during the call.
     pub syncookies: u32,
 }
 
 impl Facts {
+    /// What a verdict is worth that rests on none of these having been passed.
+    pub fn proof(&self, not_passed: &[Milestone]) -> Evidence {
+        if not_passed.iter().all(|&milestone| self.watched.has(milestone)) {
+            Evidence::Observed
+        } else {
+            Evidence::Inferred
+        }
+    }
+
     /// Whether the counter is known to have moved.
     pub const fn moved(&self, counter: Counter) -> bool {
         self.moved[counter as usize] != 0

@@ -17,6 +17,22 @@ pub enum Field {
     SockPort,
     /// `sock_common.skc_net`
     SockNet,
+    /// `sock_common.skc_daddr`: a client's address
+    SockPeerV4,
+    /// `sock_common.skc_v6_daddr`
+    SockPeerV6,
+    /// `sock_common.skc_dport`: a client's port, in network order
+    SockPeerPort,
+    /// `sock_common.skc_state`
+    SockState,
+    /// `sock_common.skc_listener`: of a request
+    RequestListener,
+    /// `sock.sk_protocol`
+    SockProtocol,
+    /// `request_sock.rsk_timer`: where in a request its timer lies
+    RequestTimer,
+    /// `request_sock.sk`: its connection, once that waits in the accept queue
+    RequestChild,
     /// `sock_common.skc_cookie`
     SockCookie,
     /// `sock.sk_ack_backlog`: length of the accept queue
@@ -25,18 +41,28 @@ pub enum Field {
     SockAcceptLimit,
     /// `sock.sk_socket`
     SockSocket,
+    /// `sock.sk_dst_cache`: the route
+    SockRoute,
+    /// `tcp_sock.ao_info`: the TCP-AO keys
+    SockAuthKeys,
     /// `inet_connection_sock.icsk_accept_queue.qlen`: length of the SYN queue
     ListenerSynLen,
     /// `inet_connection_sock.icsk_accept_queue.young`
     ListenerSynYoung,
     /// `inet_connection_sock.icsk_accept_queue.fastopenq.max_qlen`: 0 without Fast Open
     ListenerTfoLimit,
+    /// `inet_connection_sock.icsk_accept_queue.rskq_defer_accept`
+    ListenerDefer,
+    /// `tcp_request_sock.rcv_isn`: the number of the SYN
+    RequestNumber,
     /// `socket_alloc.vfs_inode`: from a `struct socket` to its inode
     SocketInode,
     /// `inode.i_ino`
     InodeNumber,
     /// `net.ns.inum`
     NetInum,
+    /// `net.ns.count`: 0 once the namespace is on its way out
+    NetCount,
     /// `net.mib.net_statistics`: the per-CPU TcpExt counters
     NetStatistics,
     /// `net.core.sysctl_somaxconn`
@@ -65,16 +91,29 @@ impl Field {
         Self::SockLocalV6,
         Self::SockPort,
         Self::SockNet,
+        Self::SockPeerV4,
+        Self::SockPeerV6,
+        Self::SockPeerPort,
+        Self::SockState,
+        Self::RequestListener,
+        Self::SockProtocol,
+        Self::RequestTimer,
+        Self::RequestChild,
         Self::SockCookie,
         Self::SockAcceptLen,
         Self::SockAcceptLimit,
         Self::SockSocket,
+        Self::SockRoute,
+        Self::SockAuthKeys,
         Self::ListenerSynLen,
         Self::ListenerSynYoung,
         Self::ListenerTfoLimit,
+        Self::ListenerDefer,
+        Self::RequestNumber,
         Self::SocketInode,
         Self::InodeNumber,
         Self::NetInum,
+        Self::NetCount,
         Self::NetStatistics,
         Self::NetSomaxconn,
         Self::NetSyncookies,

@@ -18,10 +18,16 @@ mod nature;
 mod reason;
 mod record;
 
-pub use classify::{Verdict, check_req, conn_request, conn_request_wrapper, syn_recv_sock};
+pub use classify::{
+    Verdict, check_req, check_req_child, conn_request, conn_request_wrapper, cookie_check,
+    request_error, request_removed, request_timer, request_timer_ended, syn_recv_sock,
+};
 pub use config::{Arg, Config, Filter, MAX_PORTS};
 pub use counter::{Counter, Counters};
 pub use facts::{Facts, Milestone, Milestones};
 pub use field::{ABSENT, Field, FieldSlot};
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
-pub use record::{DropRecord, LOSS_COUNT, Loss, TOTALS_MAX, TotalKey, Unknown};
+pub use record::{
+    CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT, Loss,
+    TOTALS_MAX, TotalKey, Unknown,
+};

@@ -10,7 +10,61 @@ use crate::counter::Counter::{
 use crate::counter::Counters;
 use crate::reason::{Reason, Stage};
 
+/// Drops by which a client that wants to connect is kept out, for now or for good. The others
+/// are of packets that are late, forged or meant otherwise, whose connection they do not decide.
+const KEEP_OUT: &[Reason] = &[
+    Reason::AcceptQueueFullSyn,
+    Reason::SynQueueFull,
+    Reason::SynBacklogReserved,
+    Reason::SynNomem,
+    Reason::SynLsmDenied,
+    Reason::SynNoRoute,
+    Reason::SynMptcpReject,
+    Reason::SynAuthOptionBad,
+    Reason::SynTfoListenerClosing,
+    Reason::AcceptQueueFullAck,
+    Reason::AcceptQueueFullAckRst,
+    Reason::AckChildNomem,
+    Reason::AckChildNoRoute,
+    Reason::AckChildPortInherit,
+    Reason::AckChildKey,
+    Reason::AckListenerClosing,
+    Reason::AckMigrateNomem,
+    Reason::AckListenerGone,
+    Reason::CookieAckTsBad,
+    Reason::CookieAckNomem,
+    Reason::CookieAckLsm,
+    Reason::CookieAckNoRoute,
+    Reason::CookieAckAcceptQueueFull,
+    Reason::CookieAckChildFailed,
+    Reason::CookieAckListenerClosing,
+    Reason::PreXfrmPolicy,
+    Reason::PreMd5Ao,
+    Reason::PreSocketFilter,
+    Reason::PreMinTtl,
+    Reason::PrePsp,
+    Reason::PreTimewait,
+];
+
+/// [`KEEP_OUT`] as bits.
+const KEEP_OUT_BITS: u64 = {
+    let mut bits = 0;
+    let mut nth = 0;
+    while nth < KEEP_OUT.len() {
+        assert!(!KEEP_OUT[nth].is_notice());
+        bits |= 1 << KEEP_OUT[nth] as u16;
+        nth += 1;
+    }
+    bits
+};
+
 impl Reason {
+    /// Whether such a drop keeps out a client that wants to connect.
+    #[must_use]
+    pub const fn keeps_out(self) -> bool {
+        !self.is_notice() && KEEP_OUT_BITS >> (self as u16 & 63) & 1 != 0
+    }
+
     /// The stage that it belongs to; `None` if that depends on the packet.
     #[must_use]
     pub const fn stage(self) -> Option<Stage> {

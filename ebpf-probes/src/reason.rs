@@ -233,6 +233,17 @@ ids! {
     }
 }
 
+impl Evidence {
+    /// What follows from two things that are known, each in its own way.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Observed, Self::Observed) => Self::Observed,
+            (Self::Inferred, _) | (_, Self::Inferred) => Self::Inferred,
+        }
+    }
+}
+
 ids! {
     /// The kernel function that holds the branch.
     Function(u8), "function" {

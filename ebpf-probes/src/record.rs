@@ -148,6 +148,46 @@ pub struct TotalKey {
 
 const _: () = assert!(size_of::<TotalKey>() == 2 * 8 + 16 + 4 + 2 * 2 + 4 + 2 + 2);
 
+/// A client of a listener: one connection, or what would have become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct ClientKey {
+    /// As [`DropRecord::peer`].
+    pub peer: [u8; 16],
+    /// As [`DropRecord::local`].
+    pub local: [u8; 16],
+    /// As [`DropRecord::netns`].
+    pub netns: u32,
+    /// As [`DropRecord::peer_port`].
+    pub peer_port: u16,
+    /// As [`DropRecord::local_port`].
+    pub local_port: u16,
+}
+
+const _: () = assert!(size_of::<ClientKey>() == 2 * 16 + 4 + 2 * 2);
+
+/// Clients that were refused and are remembered; the one that was refused longest ago goes first.
+pub const CLIENTS_MAX: u32 = 65_536;
+
+/// A client is forgotten this long after it was refused last, in ns: no TCP leaves more than 120 s
+/// between two packets of a handshake, so what comes later is another connection.
+pub const CLIENT_FORGOTTEN_NS: u64 = 240_000_000_000;
+
+/// How the number of clients that are remembered changed, as index into the per-CPU array of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ClientCount {
+    /// One was added.
+    Added = 0,
+    /// One was removed because it got in.
+    Removed = 1,
+}
+
+impl ClientCount {
+    /// How many kinds there are.
+    pub const COUNT: u32 = Self::Removed as u32 + 1;
+}
+
 /// Rows in the table of totals: listeners times their reasons.
 pub const TOTALS_MAX: u32 = 16_384;
 

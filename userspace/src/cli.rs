@@ -106,7 +106,7 @@ pub struct Trace {
     /// Add drops before the listener's code; costs a probe on every incoming TCP packet
     ///
     /// Drops by socket filters and cgroup programs, IPsec, TCP signatures, the TTL, the checksum
-    /// and TIME_WAIT, and SYNs with FIN. The kernel decides these where every incoming TCP packet
+    /// and TIME_WAIT, and SYNs with FIN or with two signatures. The kernel decides these where every incoming TCP packet
     /// passes, data of established connections included, so probes run for each of them and not
     /// only for handshakes.
     #[arg(long)]

@@ -100,9 +100,8 @@ impl Wanted {
         }
         filter.notices = bits(&notices);
         match &self.notices {
-            Notices::None => {}
             Notices::All if notices.is_empty() => filter.notices = u64::MAX,
-            Notices::All => {}
+            Notices::All | Notices::None => {}
             Notices::Only(more) => filter.notices |= bits(more),
         }
         if !self.stages.is_empty() {
@@ -178,6 +177,11 @@ pub fn shows_reason(filter: &Filter, reason: Reason) -> bool {
     reasons & bits(&[reason]) != 0
 }
 
+/// Whether the filter shows such drops at such a stage.
+pub fn shows_kind(filter: &Filter, reason: Reason, stage: Stage) -> bool {
+    shows_reason(filter, reason) && filter.stages >> stage as u8 & 1 != 0
+}
+
 /// Whether the filter shows a drop, by the rules that the probes have. What could not be read of
 /// a packet is 0 to them.
 pub fn shows(filter: &Filter, drop: &SynDrop) -> bool {
@@ -190,8 +194,7 @@ pub fn shows(filter: &Filter, drop: &SynDrop) -> bool {
         (family, mapped(packet.local.ip()), mapped(packet.peer.ip()), packet.local.port())
     });
     let ports = &filter.ports[..MAX_PORTS.min(filter.ports_len as usize)];
-    shows_reason(filter, drop.reason)
-        && filter.stages >> drop.stage as u8 & 1 != 0
+    shows_kind(filter, drop.reason, drop.stage)
         && (filter.family == 0 || filter.family == family)
         && (filter.netns == 0 || Some(filter.netns) == drop.listener.netns)
         && (ports.is_empty() || ports.contains(&port))

@@ -18,7 +18,6 @@ pub const SCHEMA: u32 = 1;
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-#[expect(clippy::large_enum_variant, reason = "nearly every line of a recording is the large one")]
 pub enum Line<'a> {
     /// The first line.
     Header(Header<'a>),

@@ -37,6 +37,8 @@ macro_rules! passed {
 }
 
 mod ack;
+mod cookie;
+mod request;
 mod syn;
 
 /// The argument's register. On x86-64 six arguments travel in registers; one at a position that

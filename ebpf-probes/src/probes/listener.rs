@@ -2,12 +2,12 @@
 
 use ebpf_probes::{DropRecord, Field, Unknown};
 
-use super::packet::mapped;
+use super::packet::{AF_INET6, mapped};
 use super::read::{self, Address};
 use super::slot::Queues;
 
-/// `AF_INET6` (include/linux/socket.h).
-const AF_INET6: u16 = 10;
+/// `IPPROTO_TCP`. The code of requests and queues serves other protocols too.
+const TCP: u16 = 6;
 
 /// Both queues as they are now.
 #[inline(always)]
@@ -36,6 +36,27 @@ pub(crate) fn has_tfo(sk: Address) -> bool {
     let mut limit = 0_u32;
     read::copy(&mut limit, sk, Field::ListenerTfoLimit);
     limit != 0
+}
+
+/// Whether the listener has `TCP_DEFER_ACCEPT`; yes, if that cannot be read.
+#[inline(always)]
+pub(crate) fn defers_accept(sk: Address) -> bool {
+    read::read::<u8>(sk, Field::ListenerDefer).is_none_or(|retries| retries != 0)
+}
+
+/// Whether it is not known to be of another protocol.
+#[inline(always)]
+pub(crate) fn is_tcp(sk: Address) -> bool {
+    let mut protocol = 0_u16;
+    read::copy(&mut protocol, sk, Field::SockProtocol) != 0 || protocol == TCP
+}
+
+/// Whether its network namespace is on its way out.
+#[inline(always)]
+pub(crate) fn is_leaving(sk: Address) -> bool {
+    let mut count = 0_u32;
+    let net = read::pointer(sk, Field::SockNet);
+    read::copy(&mut count, net, Field::NetCount) == 0 && count == 0
 }
 
 /// Fills in whatever a record says of the listener and its namespace.

@@ -1,12 +1,15 @@
 //! Probes, from the hook down to the ring buffer.
 
 mod check_req;
+mod clients;
 mod conn_request;
+mod cookie_check;
 mod counters;
 mod kprobe;
 mod listener;
 mod output;
 mod packet;
 mod read;
+mod request;
 mod slot;
 mod syn_recv_sock;

@@ -6,12 +6,12 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap, RingBuf};
 use aya_log_ebpf::debug;
 use ebpf_probes::{
-    Counters, DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, TOTALS_MAX,
+    Counters, DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, Stage, TOTALS_MAX,
     TotalKey, Verdict,
 };
 
 use super::slot::Slot;
-use super::{listener, packet, read};
+use super::{clients, listener, packet, read};
 
 /// Room for some 4,700 records: a quarter of a second of flood until the reader gets its turn.
 const RING_BYTES: u32 = 1 << 20;
@@ -41,9 +41,11 @@ pub(crate) fn lost(loss: Loss) {
 /// Counts and reports an event. A notice that nobody asked for is only counted, and only where it
 /// explains a counter. Kept out of line: the judges are many, and this is long.
 #[inline(never)]
-pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
+pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     let wanted = !verdict.reason.is_notice() || is_noticed(read::filter(), verdict.reason as u16);
-    if !wanted && verdict.moves.is_empty() {
+    // Whoever got in is forgotten, whether or not anybody wants to hear of it.
+    let recovers = matches!(verdict.reason, Reason::ClientRecovered);
+    if !wanted && !recovers && verdict.moves.is_empty() {
         return;
     }
     let Some(record) = RECORD.get_ptr_mut(0) else { return };
@@ -60,19 +62,26 @@ pub(crate) fn report(slot: &Slot, verdict: &Verdict, function: Function) {
     record.evidence = verdict.evidence as u8;
     record.function = function as u8;
     record.padding = [0; 2];
-    (record.first_ns, record.attempt) = (0, 0);
-    packet::describe(slot.skb, record);
+    packet::describe(slot, record);
     listener::describe(slot.sk, &slot.queues, record);
-    record.shown = u8::from(shows(read::filter(), record));
-    if matches!(verdict.reason, Reason::Unattributed) {
-        debug!(
-            (),
-            "unattributed drop in {}: milestones 0x{:x}, local port {}",
-            function.name(),
-            milestones,
-            record.local_port
-        );
+    if recovers {
+        if !clients::recall(record) || !wanted {
+            return;
+        }
+    } else if verdict.reason.is_notice() || matches!(verdict.stage, Stage::Request) {
+        (record.attempt, record.first_ns) = (0, 0);
+    } else {
+        clients::refused(record, verdict.reason.keeps_out());
     }
+    record.shown = u8::from(shows(read::filter(), record));
+    debug!(
+        (),
+        "{}: reason {}, milestones 0x{:x}, local port {}",
+        function.name(),
+        verdict.reason as u16,
+        milestones,
+        record.local_port
+    );
     count(record, verdict.moves);
     if record.shown != 0 && EVENTS.output::<DropRecord>(&*record, 0).is_err() {
         lost(Loss::RingFull);

@@ -2,9 +2,13 @@
 //!
 //! Offsets inside the IP and TCP headers are those of the protocols (RFC 791, 8200, 9293).
 
-use ebpf_probes::{DropRecord, Field, Unknown};
+use ebpf_probes::{DropRecord, Field, Milestone, Milestones, Unknown};
 
 use super::read::{self, Address};
+use super::slot::{Ends, Slot};
+
+/// `AF_INET6` (include/linux/socket.h).
+pub(crate) const AF_INET6: u16 = 10;
 
 /// What stands before an IPv4 address that is written as an IPv6 one.
 const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
@@ -18,9 +22,9 @@ pub(crate) fn mapped(v4: [u8; 4]) -> [u8; 16] {
     address
 }
 
-/// Fills in whatever a record says of the packet, from the headers of one that reached TCP.
+/// Finds out who talks to whom, from the headers of a packet that reached TCP.
 #[inline(always)]
-pub(crate) fn describe(skb: Address, record: &mut DropRecord) {
+pub(crate) fn seek(skb: Address, ends: &mut Ends) {
     let head = read::pointer(skb, Field::SkbHead);
     let (mut network, mut transport) = (0_u16, 0_u16);
     let mut failed = read::copy(&mut network, skb, Field::SkbNetworkHeader)
@@ -28,27 +32,44 @@ pub(crate) fn describe(skb: Address, record: &mut DropRecord) {
     let (ip, tcp) = (head.add(network.into()), head.add(transport.into()));
     let mut version = 0_u8;
     failed |= read::copy_at(&mut version, ip);
-    record.family = version >> 4;
-    match record.family {
+    ends.family = u32::from(version >> 4);
+    match ends.family {
         4 => {
-            let mut ends = [[0_u8; 4]; 2];
-            failed |= read::copy_at(&mut ends, ip.add(12));
-            (record.peer, record.local) = (mapped(ends[0]), mapped(ends[1]));
+            let mut addresses = [[0_u8; 4]; 2];
+            failed |= read::copy_at(&mut addresses, ip.add(12));
+            (ends.peer, ends.local) = (mapped(addresses[0]), mapped(addresses[1]));
         }
         6 => {
-            failed |= read::copy_at(&mut record.peer, ip.add(8))
-                | read::copy_at(&mut record.local, ip.add(24));
+            failed |= read::copy_at(&mut ends.peer, ip.add(8))
+                | read::copy_at(&mut ends.local, ip.add(24));
         }
         _ => failed = 1,
     }
     let mut ports = [0_u16; 2];
     failed |= read::copy_at(&mut ports, tcp);
-    (record.peer_port, record.local_port) = (u16::from_be(ports[0]), u16::from_be(ports[1]));
+    (ends.peer_port, ends.local_port) = (u16::from_be(ports[0]), u16::from_be(ports[1]));
+    ends.unknown = 0;
     if failed != 0 {
-        (record.peer, record.local) = ([0; 16], [0; 16]);
-        (record.peer_port, record.local_port, record.family) = (0, 0, 0);
-        record.unknown |= Unknown::Packet.bit();
+        unknown(ends);
     }
+    ends.sought = 1;
+}
+
+/// Fills in whatever a record says of the packet.
+#[inline(always)]
+pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
+    if slot.ends.sought == 0 {
+        if slot.skb.is_null() {
+            seek_sock(slot.req, &mut slot.ends);
+        } else {
+            seek(slot.skb, &mut slot.ends);
+        }
+    }
+    let ends = &slot.ends;
+    (record.peer, record.local) = (ends.peer, ends.local);
+    (record.peer_port, record.local_port) = (ends.peer_port, ends.local_port);
+    record.family = ends.family as u8;
+    record.unknown |= ends.unknown;
 }
 
 /// Whether an IPv6 packet comes from an IPv4 address in disguise.
@@ -63,14 +84,96 @@ pub(crate) fn has_mapped_source(skb: Address) -> bool {
     failed == 0 && version >> 4 == VERSION_6 && source == MAPPED
 }
 
-/// Whether a packet that reached TCP has the RST flag.
+/// The numbers and flags in a TCP header; all 0 if it cannot be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Header {
+    /// The sequence number.
+    pub(crate) number: u32,
+    /// The byte that holds the flags.
+    flags: u8,
+}
+
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
+
+/// The TCP header of a packet that reached TCP.
 #[inline(always)]
-pub(crate) fn is_reset(skb: Address) -> bool {
-    const FLAGS: u64 = 13;
-    const RST: u8 = 0x04;
-    let mut transport = 0_u16;
-    let mut flags = 0_u8;
-    let failed = read::copy(&mut transport, skb, Field::SkbTransportHeader);
+pub(crate) fn header(skb: Address) -> Header {
+    let (mut transport, mut number, mut flags) = (0_u16, 0_u32, 0_u8);
+    read::copy(&mut transport, skb, Field::SkbTransportHeader);
     let tcp = read::pointer(skb, Field::SkbHead).add(transport.into());
-    failed | read::copy_at(&mut flags, tcp.add(FLAGS)) == 0 && flags & RST != 0
+    read::copy_at(&mut number, tcp.add(4));
+    read::copy_at(&mut flags, tcp.add(13));
+    Header { number: u32::from_be(number), flags }
+}
+
+impl Header {
+    /// Whether it is a SYN and nothing else.
+    pub(crate) const fn is_plain_syn(self) -> bool {
+        self.flags & (SYN | RST | ACK) == SYN
+    }
+
+    /// Its flags as milestones, added to others.
+    #[inline(always)]
+    pub(crate) const fn add_to(self, passed: Milestones) -> Milestones {
+        let mut bits = passed.0;
+        if self.flags & ACK != 0 {
+            bits |= Milestone::AckFlag.bit();
+        }
+        if self.flags & SYN != 0 {
+            bits |= Milestone::SynFlag.bit();
+        }
+        if self.flags & RST != 0 {
+            bits |= Milestone::ResetReceived.bit();
+        }
+        Milestones(bits)
+    }
+}
+
+/// Finds the two ends of a request, or of a connection, as its packets name them.
+#[inline(always)]
+pub(crate) fn seek_sock(sock: Address, ends: &mut Ends) {
+    let (mut kind, mut port) = (0_u16, 0_u16);
+    let mut failed = read::copy(&mut kind, sock, Field::SockFamily)
+        | read::copy(&mut port, sock, Field::SockPeerPort)
+        | read::copy(&mut ends.local_port, sock, Field::SockPort);
+    ends.peer_port = u16::from_be(port);
+    if kind == AF_INET6 {
+        failed |= read::copy(&mut ends.peer, sock, Field::SockPeerV6)
+            | read::copy(&mut ends.local, sock, Field::SockLocalV6);
+        ends.family = if is_mapped(&ends.peer) { 4 } else { 6 };
+    } else {
+        let (mut peer, mut local) = ([0_u8; 4], [0_u8; 4]);
+        failed |= read::copy(&mut peer, sock, Field::SockPeerV4)
+            | read::copy(&mut local, sock, Field::SockLocalV4);
+        (ends.peer, ends.local) = (mapped(peer), mapped(local));
+        ends.family = 4;
+    }
+    ends.unknown = 0;
+    if failed != 0 {
+        unknown(ends);
+    }
+    ends.sought = 1;
+}
+
+/// Whether the packets of a request are IPv6 ones.
+#[inline(always)]
+pub(crate) fn is_v6(sock: Address) -> bool {
+    let (mut kind, mut peer) = (0_u16, [0_u8; 16]);
+    let failed = read::copy(&mut kind, sock, Field::SockFamily)
+        | read::copy(&mut peer, sock, Field::SockPeerV6);
+    failed == 0 && kind == AF_INET6 && !is_mapped(&peer)
+}
+
+#[inline(always)]
+fn is_mapped(address: &[u8; 16]) -> bool {
+    address[..12] == MAPPED
+}
+
+#[inline(always)]
+fn unknown(ends: &mut Ends) {
+    (ends.peer, ends.local) = ([0; 16], [0; 16]);
+    (ends.peer_port, ends.local_port, ends.family) = (0, 0, 0);
+    ends.unknown |= Unknown::Packet.bit();
 }

@@ -140,6 +140,17 @@ pub(crate) fn place(base: Address, field: Field) -> Address {
     if slot == ABSENT { Address::NULL } else { base.add(slot.offset.into()) }
 }
 
+/// The address of the struct whose field lies at an address.
+#[inline(always)]
+pub(crate) fn container(address: Address, field: Field) -> Address {
+    let slot = slot(field);
+    if slot == ABSENT {
+        Address::NULL
+    } else {
+        Address::new(address.raw().wrapping_sub(slot.offset.into()))
+    }
+}
+
 /// Reads a field whose width is the same on every kernel.
 #[inline(always)]
 pub(crate) fn read<T: Copy>(base: Address, field: Field) -> Option<T> {

@@ -6,7 +6,7 @@
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
-use ebpf_probes::{Counter, Facts, Loss, Milestone, Milestones};
+use ebpf_probes::{Counter, Facts, Function, Loss, Milestone, Milestones};
 
 use super::output;
 use super::read::{self, Address};
@@ -27,9 +27,19 @@ pub(crate) enum Outer {
     V4SynRecvSock,
     /// `tcp_v6_syn_recv_sock`
     V6SynRecvSock,
+    /// `cookie_v4_check` or `cookie_v6_check`
+    CookieCheck,
+    /// `reqsk_timer_handler`
+    RequestTimer,
+    /// `tcp_req_err`
+    RequestError,
+    /// `inet_csk_reqsk_queue_drop_and_put`, or `inet_csk_reqsk_queue_drop` in `tcp_abort`
+    RequestRemoval,
+    /// Nothing that lasts: what is told at once has its facts here.
+    Moment,
 }
 
-const OUTERS: u32 = Outer::V6SynRecvSock as u32 + 1;
+const OUTERS: u32 = Outer::Moment as u32 + 1;
 
 /// Queue lengths and the limit of both, taken before the kernel changed them.
 #[derive(Clone, Copy)]
@@ -52,6 +62,36 @@ pub(crate) struct Queues {
 impl Queues {
     const UNKNOWN: Self =
         Self { known: 0, accept_len: 0, accept_limit: 0, syn_len: 0, syn_young: 0, function: 0 };
+
+    /// The function inside that refused a child for want of room, or else the given one.
+    #[inline(always)]
+    pub(crate) fn refused_in(&self, otherwise: Function) -> Function {
+        match self.function {
+            f if f == Function::TcpV4SynRecvSock as u32 => Function::TcpV4SynRecvSock,
+            f if f == Function::TcpV6SynRecvSock as u32 => Function::TcpV6SynRecvSock,
+            _ => otherwise,
+        }
+    }
+}
+
+/// The two ends of a packet.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Ends {
+    /// 1 once they were looked for.
+    pub(crate) sought: u32,
+    /// [`ebpf_probes::Unknown`]: what could not be read.
+    pub(crate) unknown: u32,
+    /// As in [`ebpf_probes::DropRecord`].
+    pub(crate) peer: [u8; 16],
+    /// The packet's local address.
+    pub(crate) local: [u8; 16],
+    /// Its port.
+    pub(crate) peer_port: u16,
+    /// The local port.
+    pub(crate) local_port: u16,
+    /// 4 or 6.
+    pub(crate) family: u32,
 }
 
 /// What is kept of one call.
@@ -63,8 +103,8 @@ pub(crate) struct Slot {
     used: u32,
     /// Calls that are not judged and whose exit is still to come.
     ignored: u32,
-    /// Spelled out.
-    padding: u32,
+    /// Why it was called, where the function itself does not say; no other reads it.
+    pub(crate) cause: u32,
     /// The listener.
     pub(crate) sk: Address,
     /// The packet, if there is one.
@@ -73,6 +113,10 @@ pub(crate) struct Slot {
     pub(crate) req: Address,
     /// `req_stolen` of `tcp_check_req`.
     pub(crate) stolen: Address,
+    /// A packet that an earlier call left to the next one here.
+    pub(crate) expected: Address,
+    /// Who talks to whom, where that must be known before the packet is gone.
+    pub(crate) ends: Ends,
     /// The counters at entry.
     pub(crate) counters: [u64; Counter::COUNT],
     /// Queue lengths at a refusal inside.
@@ -105,6 +149,7 @@ pub(crate) fn open(outer: Outer, sk: Address, skb: Address) -> Option<&'static m
     slot.skb = skb;
     slot.req = Address::NULL;
     slot.stolen = Address::NULL;
+    slot.ends.sought = 0;
     slot.queues = Queues::UNKNOWN;
     slot.facts = Facts {
         passed: Milestones(0),
@@ -117,6 +162,14 @@ pub(crate) fn open(outer: Outer, sk: Address, skb: Address) -> Option<&'static m
         syncookies: 0,
     };
     Some(slot)
+}
+
+/// Leaves a packet to the next call of a function, which is to come at once.
+#[inline(always)]
+pub(crate) fn expect(outer: Outer, skb: Address) {
+    if let Some(slot) = slot(outer) {
+        slot.expected = skb;
+    }
 }
 
 /// Notes a call that is not judged, so that its exit is not taken for one without entry.
@@ -143,10 +196,32 @@ pub(crate) fn close(outer: Outer) -> Option<&'static mut Slot> {
     None
 }
 
+/// Closes the slot of a call that may have been closed before, or never opened.
+#[inline(always)]
+pub(crate) fn shut(outer: Outer) {
+    if let Some(slot) = slot(outer) {
+        slot.live = 0;
+    }
+}
+
 /// The slot of a call that is under way on this CPU.
 #[inline(always)]
 pub(crate) fn current(outer: Outer) -> Option<&'static mut Slot> {
     slot(outer).filter(|slot| slot.live != 0)
+}
+
+/// The innermost call under way of these, which are given from the inside out.
+#[inline(always)]
+pub(crate) fn innermost(outers: &[Outer]) -> Option<&'static mut Slot> {
+    let mut nth = 0;
+    while nth < outers.len() {
+        let slot = current(outers[nth]);
+        if slot.is_some() {
+            return slot;
+        }
+        nth += 1;
+    }
+    None
 }
 
 /// Notes that a call that is under way passed a milestone.
@@ -161,12 +236,7 @@ pub(crate) fn pass(outer: Outer, milestone: Milestone) {
 /// functions are given from the inside out.
 #[inline(always)]
 pub(crate) fn pass_innermost(outers: &[Outer], milestone: Milestone) {
-    let mut nth = 0;
-    while nth < outers.len() {
-        if let Some(slot) = current(outers[nth]) {
-            slot.facts.passed = slot.facts.passed.with(milestone);
-            return;
-        }
-        nth += 1;
+    if let Some(slot) = innermost(outers) {
+        slot.facts.passed = slot.facts.passed.with(milestone);
     }
 }

@@ -1,11 +1,11 @@
 //! A child is made for a finished handshake, or not: `tcp_v4_syn_recv_sock` and its IPv6 twin.
 //!
-//! Its first test is the accept queue. It is called for the last ACK of a request (judged in
-//! `check_req`), for a Fast Open SYN (judged in `conn_request`), and for a cookie, judged here.
+//! Its first test is the accept queue. It is called for the last ACK of a request, for a cookie and
+//! for a Fast Open SYN, and judged where these are; here only where that is not watched.
 
-use ebpf_probes::{Function, Milestone, syn_recv_sock};
+use ebpf_probes::{Field, Function, Milestone, syn_recv_sock};
 
-use super::read::Address;
+use super::read::{self, Address};
 use super::slot::{self, Outer};
 use super::{listener, output};
 
@@ -27,11 +27,8 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
     if matches!(outer, Outer::V4SynRecvSock) {
         slot::pass(Outer::V6SynRecvSock, Milestone::ChildRefused);
     }
-    let within = match slot::current(Outer::CheckReq) {
-        Some(call) => Some(call),
-        None => slot::current(Outer::ConnRequest),
-    };
-    if let Some(call) = within {
+    if let Some(call) = slot::innermost(&[Outer::CheckReq, Outer::CookieCheck, Outer::ConnRequest])
+    {
         call.facts.passed = call.facts.passed.and(slot.facts.passed).with(Milestone::ChildRefused);
         // The request may be thrown away before the call returns: keep the lengths it had.
         if let Some(queues) = listener::queues(slot.sk, function as u32) {
@@ -43,4 +40,22 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
     if let Some(verdict) = syn_recv_sock(&slot.facts) {
         output::report(slot, &verdict, function);
     }
+}
+
+/// `inet_csk_prepare_forced_close` was entered: a child that had been made is thrown away again.
+/// How far it had got says why. IPv4 gives it a route first, and there is no other test before the
+/// keys; where the listener has TCP-AO keys and the child none, they were not copied.
+#[inline(always)]
+pub(crate) fn thrown_away(child: Address) {
+    let Some(slot) = slot::innermost(&[Outer::V4SynRecvSock, Outer::V6SynRecvSock]) else { return };
+    let milestone = if read::pointer(child, Field::SockRoute).is_null() {
+        Milestone::ChildNoRoute
+    } else if !read::pointer(slot.sk, Field::SockAuthKeys).is_null()
+        && read::pointer(child, Field::SockAuthKeys).is_null()
+    {
+        Milestone::ChildKeyFailed
+    } else {
+        Milestone::PortNotInherited
+    };
+    slot.facts.passed = slot.facts.passed.with(milestone);
 }

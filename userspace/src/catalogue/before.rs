@@ -7,6 +7,18 @@ use super::{Entry, Outcome};
 /// The rows.
 pub(super) const ROWS: &[Entry] = &[
     Entry {
+        reason: Reason::SynAuthOptionBad,
+        slug: "syn-auth-option-bad",
+        outcome: Some(Outcome::Silent),
+        headline: "SYN with malformed or doubled MD5 and TCP-AO options",
+        what_happened: "The SYN carried both an MD5 and a TCP-AO signature, or a malformed one. \
+            Most such packets are refused earlier, as pre-md5-ao.",
+        site: "tcp_conn_request (net/ipv4/tcp_input.c)",
+        kernels: "those with CONFIG_TCP_AO (6.7 or later)",
+        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        remedy: "Set one kind of signature at the peer; tools that forge both are scanners.",
+    },
+    Entry {
         reason: Reason::SynFin,
         slug: "syn-fin",
         outcome: Some(Outcome::Silent),

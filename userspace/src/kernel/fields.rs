@@ -15,6 +15,8 @@ pub enum Need {
     Mandatory,
     /// Without it something is unknown, and said to be.
     Optional,
+    /// A kernel without it has nothing that it could tell of.
+    IfPresent,
 }
 
 /// How the probes read the field, which a kernel must not contradict.
@@ -75,7 +77,7 @@ const fn of(structure: &'static str, path: &'static str) -> Spelling {
     Spelling { structure, path, base: None }
 }
 
-use Need::{Mandatory, Optional};
+use Need::{IfPresent, Mandatory, Optional};
 use Reading::{Bytes, Number, Place};
 
 const POINTER: Reading = Bytes(8);
@@ -88,10 +90,22 @@ pub const FIELDS: &[FieldRow] = &[
     row(Field::SockLocalV6, &[of("sock_common", "skc_v6_rcv_saddr")], Bytes(16), Optional),
     row(Field::SockPort, &[of("sock_common", "skc_num")], Bytes(2), Mandatory),
     row(Field::SockNet, &[of("sock_common", "skc_net.net")], POINTER, Mandatory),
+    row(Field::SockPeerV4, &[of("sock_common", "skc_daddr")], Bytes(4), Mandatory),
+    // Only with CONFIG_IPV6.
+    row(Field::SockPeerV6, &[of("sock_common", "skc_v6_daddr")], Bytes(16), Optional),
+    row(Field::SockPeerPort, &[of("sock_common", "skc_dport")], Bytes(2), Mandatory),
+    row(Field::SockState, &[of("sock_common", "skc_state")], Bytes(1), Mandatory),
+    row(Field::RequestListener, &[of("sock_common", "skc_listener")], POINTER, Mandatory),
+    row(Field::SockProtocol, &[of("sock", "sk_protocol")], Bytes(2), Optional),
+    row(Field::RequestTimer, &[of("request_sock", "rsk_timer")], Place, Optional),
+    row(Field::RequestChild, &[of("request_sock", "sk")], POINTER, Optional),
     row(Field::SockCookie, &[of("sock_common", "skc_cookie.counter")], Bytes(8), Optional),
     row(Field::SockAcceptLen, &[of("sock", "sk_ack_backlog")], Bytes(4), Mandatory),
     row(Field::SockAcceptLimit, &[of("sock", "sk_max_ack_backlog")], Bytes(4), Mandatory),
     row(Field::SockSocket, &[of("sock", "sk_socket")], POINTER, Optional),
+    row(Field::SockRoute, &[of("sock", "sk_dst_cache")], POINTER, Optional),
+    // Only with CONFIG_TCP_AO, since 6.7.
+    row(Field::SockAuthKeys, &[of("tcp_sock", "ao_info")], POINTER, IfPresent),
     row(
         Field::ListenerSynLen,
         &[of("inet_connection_sock", "icsk_accept_queue.qlen.counter")],
@@ -111,6 +125,13 @@ pub const FIELDS: &[FieldRow] = &[
         Optional,
     ),
     row(
+        Field::ListenerDefer,
+        &[of("inet_connection_sock", "icsk_accept_queue.rskq_defer_accept")],
+        Bytes(1),
+        Optional,
+    ),
+    row(Field::RequestNumber, &[of("tcp_request_sock", "rcv_isn")], Bytes(4), Optional),
+    row(
         Field::SocketInode,
         &[Spelling { structure: "socket_alloc", path: "vfs_inode", base: Some("socket") }],
         Place,
@@ -119,6 +140,17 @@ pub const FIELDS: &[FieldRow] = &[
     // An `unsigned long` up to 7.0, a `u64` after.
     row(Field::InodeNumber, &[of("inode", "i_ino")], Number, Optional),
     row(Field::NetInum, &[of("net", "ns.inum")], Bytes(4), Mandatory),
+    // Part of `ns` since 5.11, renamed about 6.18.
+    row(
+        Field::NetCount,
+        &[
+            of("net", "ns.__ns_ref.refs.counter"),
+            of("net", "ns.count.refs.counter"),
+            of("net", "count.refs.counter"),
+        ],
+        Bytes(4),
+        Optional,
+    ),
     row(Field::NetStatistics, &[of("net", "mib.net_statistics")], POINTER, Optional),
     row(Field::NetSomaxconn, &[of("net", "core.sysctl_somaxconn")], Number, Optional),
     // These two were `int` before they became `u8`, in 5.10.y too.

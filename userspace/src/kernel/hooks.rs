@@ -57,8 +57,9 @@ impl Asked {
     }
 }
 
-/// Drops before the listener's code, and one that only a hook on nearly every packet shows.
+/// Drops before the listener's code, and two that only a hook on nearly every packet shows.
 pub const BEFORE_LISTENER: &[Reason] = &[
+    Reason::SynAuthOptionBad,
     Reason::SynFin,
     Reason::PreXfrmPolicy,
     Reason::PreMd5Ao,
@@ -97,10 +98,9 @@ pub struct Hook {
 }
 
 impl Hook {
-    /// Whether its programs only tell that the function was passed: those that judge a call take
-    /// arguments of it.
+    /// Whether it only tells that the function was passed: to judge a call takes both its ends.
     pub const fn is_milestone(&self) -> bool {
-        self.args.is_empty()
+        self.programs.len() == 1
     }
 
     /// Whether anything that was asked for needs it.
@@ -110,12 +110,14 @@ impl Hook {
 }
 
 mod ack;
+mod cookie;
+mod request;
 mod syn;
 
 const SK: &[&str] = &["sk"];
 const SKB: &[&str] = &["skb"];
 
-const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS];
+const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS, cookie::ROWS, request::ROWS];
 
 /// Every hook.
 pub fn all() -> impl Iterator<Item = &'static Hook> {

@@ -125,7 +125,9 @@ impl Plan {
         let precision =
             precision::of(plan.config.watched, plan.uncounted.is_none()).only(asked_for);
         plan.inferred = precision.inferred;
-        plan.unobservable = precision.unobservable;
+        plan.unobservable.extend(precision.unobservable);
+        plan.unobservable.sort_unstable();
+        plan.unobservable.dedup();
         // What nobody asked for is not missed.
         plan.inferred.retain(|&reason| asked.wants(reason));
         plan.unobservable.retain(|&reason| asked.wants(reason));
@@ -136,6 +138,7 @@ impl Plan {
         for row in FIELDS {
             match row.resolve(btf) {
                 Ok(slot) => self.config.fields[row.field as usize] = slot,
+                Err(_) if row.need == Need::IfPresent => {}
                 Err(why) if row.need == Need::Optional => {
                     self.unknown.push(MissingField { field: row.field, why });
                 }
@@ -179,6 +182,7 @@ impl Plan {
             let [(program, _), ..] = *hook.programs else { continue };
             let costs = hook.costs;
             if hook.need == Need::Optional {
+                self.unobservable.extend(hook.only_for);
                 self.missing.push(MissingHook { program, target, why, costs });
             } else if !self.stands_in(hook) {
                 let release = btf.release().to_owned();

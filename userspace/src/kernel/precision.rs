@@ -49,10 +49,12 @@ const USUAL: Case = Case {
 };
 
 mod ack;
+mod cookie;
+mod request;
 mod syn;
 
 /// Every way in which each reason shows.
-const CASES: &[&[Case]] = &[syn::CASES, ack::CASES];
+const CASES: &[&[Case]] = &[syn::CASES, ack::CASES, cookie::CASES, request::CASES];
 
 impl Case {
     fn verdict(&self, watched: u64, counted: bool) -> Option<Verdict> {

@@ -5,23 +5,28 @@
 //! agree, so that a drop between them cannot count on one side only.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray, PerCpuHashMap, RingBuf};
-use ebpf_probes::{Counter, Loss, TotalKey};
+use ebpf_probes::{Counter, Filter, Loss, Reason, TotalKey};
 use jiff::Timestamp;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::sleep;
 
 use super::{Event, Losses, Lost, NetnsCounter, Next, Opening, Settings, Snapshot, Source, Total};
-use crate::decode;
+use crate::decode::{self, SynDrop};
+use crate::filter;
 use crate::kernel::fields::Need;
 use crate::kernel::hooks;
 use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights};
 use diagnostics::Diagnostics;
 use programs::ProgramsError;
+use refused::{Clients, boot_ns};
+use waiting::Waiting;
 
 pub use error::LiveError;
 
@@ -30,6 +35,8 @@ mod error;
 mod missed;
 mod opening;
 mod programs;
+mod refused;
+mod waiting;
 
 /// Records taken before the reader's turn ends, so that signals and timers are not starved.
 const BATCH: usize = 512;
@@ -49,6 +56,11 @@ pub struct Live {
     ring: AsyncFd<RingBuf<MapData>>,
     totals: Totals,
     losses: PerCpuArray<MapData, u64>,
+    clients: Clients,
+    /// What the user wants to see: the probes' filter may be wider.
+    filter: Filter,
+    /// Refused clients, if somebody wants to hear of those that give up.
+    waiting: Option<Waiting>,
     diagnostics: Option<Diagnostics>,
     undecodable: u64,
     lost_told: u64,
@@ -67,7 +79,10 @@ pub struct Live {
 pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let time = Timestamp::now();
     Rights::read().check()?;
-    let (plan, mut ebpf) = plan_and_attach(settings)?;
+    let gone = filter::shows_reason(&settings.filter, Reason::ClientGone);
+    let filter = settings.filter;
+    let widened = if gone { refused::widened(&filter) } else { filter };
+    let (plan, mut ebpf) = plan_and_attach(&Settings { filter: widened, ..*settings })?;
     let diagnostics = settings.verbose.then(|| Diagnostics::new(&mut ebpf)).flatten();
     let ring = RingBuf::try_from(take(&mut ebpf, "EVENTS")?)
         .map_err(|error| LiveError::Map("EVENTS", Some(error)))?;
@@ -79,6 +94,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
         .map_err(|error| LiveError::Map("TOTALS", Some(error)))?;
     let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)
         .map_err(|error| LiveError::Map("LOSSES", Some(error)))?;
+    let clients = Clients::take(&mut ebpf)?;
     let (baseline, before) = steady(&totals, |_| Baseline::take())?;
     Ok(Live {
         opening: opening::describe(time, &plan),
@@ -86,6 +102,9 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
         ring,
         totals,
         losses,
+        clients,
+        filter,
+        waiting: gone.then(Waiting::default),
         diagnostics,
         undecodable: 0,
         lost_told: 0,
@@ -168,19 +187,43 @@ impl Live {
             entry_missed: count(Loss::EntryMissed)?,
             probes_not_run: missed::runs(&self.ebpf),
             undecodable: self.undecodable,
+            clients_unfollowed: self.waiting.as_ref().map_or(0, Waiting::unfollowed),
             ..Losses::default()
         })
+    }
+
+    /// Passes an event on, unless the user did not ask for it.
+    fn show(&self, drop: &SynDrop, into: &mut Vec<Event>) {
+        if self.waiting.is_none() || filter::shows(&self.filter, drop) {
+            into.push(Event::Drop(*drop));
+        }
     }
 
     /// Takes what is in the ring; says whether there was anything.
     fn drain(&mut self, into: &mut Vec<Event>) -> bool {
         let mut taken = 0;
         while taken < BATCH {
-            let Some(record) = self.ring.get_mut().next() else { break };
+            let record = self.ring.get_mut().next().map(|record| decode::record(&record));
+            let Some(decoded) = record else { break };
             taken += 1;
-            match decode::record(&record) {
-                Ok(drop) => into.push(Event::Drop(drop)),
+            match decoded {
+                Ok(drop) => {
+                    let gone = self.waiting.as_mut().and_then(|waiting| waiting.see(&drop));
+                    self.show(&drop, into);
+                    if let Some(gone) = gone {
+                        self.show(&gone, into);
+                    }
+                }
                 Err(_) => self.undecodable += 1,
+            }
+        }
+        // What is in the ring may say that a client got in, which therefore comes first.
+        if taken < BATCH
+            && let Some(waiting) = &mut self.waiting
+        {
+            for gone in waiting.expire(boot_ns()) {
+                taken += 1;
+                self.show(&gone, into);
             }
         }
         if let Some(diagnostics) = &mut self.diagnostics {
@@ -195,6 +238,9 @@ impl Live {
         if lost > self.lost_told {
             into.push(Event::Lost(Lost { events: lost - self.lost_told, since: self.whole_since }));
             self.lost_told = lost;
+            if let Some(waiting) = &mut self.waiting {
+                waiting.hole();
+            }
         }
         self.whole_since = Timestamp::now();
         Ok(())
@@ -214,8 +260,17 @@ impl Source for Live {
                 self.holes(into)?;
                 return Ok(Next::More);
             }
-            let mut ready = self.ring.readable_mut().await.map_err(LiveError::Wait)?;
-            ready.clear_ready();
+            let due = self.waiting.as_ref().and_then(Waiting::next_due);
+            let due = async {
+                match due {
+                    Some(due) => sleep(Duration::from_nanos(due.saturating_sub(boot_ns()))).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                ready = self.ring.readable_mut() => ready.map_err(LiveError::Wait)?.clear_ready(),
+                () = due => {}
+            }
         }
     }
 
@@ -227,10 +282,19 @@ impl Source for Live {
             }
         }
         self.holes(into)?;
+        let mut totals = since(&self.before, now);
+        if let Some(waiting) = &self.waiting {
+            totals.extend(waiting.totals());
+            into.extend(refused::still(waiting.len()));
+        }
+        for total in &mut totals {
+            let (reason, stage) = (total.bucket.reason, total.bucket.stage);
+            total.bucket.shown &= filter::shows_kind(&self.filter, reason, stage);
+        }
         Ok(Snapshot {
             duration: self.started.elapsed(),
-            totals: since(&self.before, now),
-            losses: self.losses()?,
+            totals,
+            losses: Losses { clients_forgotten: self.clients.forgotten()?, ..self.losses()? },
             counters,
             owners: None,
         })

@@ -22,17 +22,17 @@ pub(crate) fn schema() -> Value {
         "oneOf": one_of,
         "$defs": {
             "header": header(),
-            "drop": event("drop", "A dropped packet.", ids(|entry| !entry.reason.is_notice())),
+            "drop": event("drop", "A dropped packet.", &ids(|entry| !entry.reason.is_notice())),
             "notice": notice(),
             "lost": lost(),
             "summary": summary(),
-            "end": object("One end of a connection.", json!({
+            "end": object("One end of a connection.", &json!({
                 "addr": {"type": "string"},
                 "port": number("integer", 0, Some(65_535)),
             })),
             "listener": listener(),
-            "drops": counts(ids(|entry| !entry.reason.is_notice())),
-            "notices": counts(ids(|entry| entry.reason.is_notice())),
+            "drops": counts(&ids(|entry| !entry.reason.is_notice())),
+            "notices": counts(&ids(|entry| entry.reason.is_notice())),
             "time": {
                 "type": "string",
                 "format": "date-time",
@@ -52,7 +52,7 @@ fn ids(of: impl Fn(&Entry) -> bool) -> Vec<&'static str> {
 }
 
 /// An object all of whose properties are there.
-fn object(description: &str, properties: Value) -> Value {
+fn object(description: &str, properties: &Value) -> Value {
     let required: Vec<_> = properties.as_object().into_iter().flat_map(Map::keys).collect();
     json!({
         "type": "object",
@@ -82,7 +82,7 @@ fn maybe_reference(name: &str) -> Value {
     json!({"oneOf": [reference(name), {"type": "null"}]})
 }
 
-fn counts(ids: Vec<&str>) -> Value {
+fn counts(ids: &[&str]) -> Value {
     json!({
         "type": "object",
         "description": "How many of each.",
@@ -94,7 +94,7 @@ fn counts(ids: Vec<&str>) -> Value {
 fn header() -> Value {
     let probe = object(
         "A probe and whether it is attached.",
-        json!({
+        &json!({
             "name": {"type": "string"},
             "target": {"type": "string"},
             "attached": {"type": "boolean"},
@@ -103,7 +103,7 @@ fn header() -> Value {
     let reasons = json!({"type": "array", "items": {"enum": ids(|_| true)}});
     object(
         "The first line.",
-        json!({
+        &json!({
             "type": {"const": "header"},
             "schema": {"const": 1},
             "syndrop": maybe("string"),
@@ -118,7 +118,7 @@ fn header() -> Value {
     )
 }
 
-fn event(kind: &str, description: &str, ids: Vec<&str>) -> Value {
+fn event(kind: &str, description: &str, ids: &[&str]) -> Value {
     let stages: Vec<_> = Stage::ALL.iter().map(|&stage| catalogue::stage(stage)).collect();
     let evidence: Vec<_> = Evidence::ALL.iter().map(|&it| catalogue::evidence(it)).collect();
     let outcomes = OUTCOMES.map(|outcome| Value::from(catalogue::outcome(outcome)));
@@ -128,7 +128,7 @@ fn event(kind: &str, description: &str, ids: Vec<&str>) -> Value {
     let functions: Vec<_> = Function::ALL.iter().map(|function| function.name()).collect();
     object(
         description,
-        json!({
+        &json!({
             "type": {"const": kind},
             "time": reference("time"),
             "boot_ns": count(),
@@ -139,16 +139,16 @@ fn event(kind: &str, description: &str, ids: Vec<&str>) -> Value {
             "family": {"enum": families},
             "local": maybe_reference("end"),
             "peer": maybe_reference("end"),
-            "accept_queue": object("Refused where len is more than limit.", json!({
+            "accept_queue": object("Refused where len is more than limit.", &json!({
                 "len": maybe("integer"),
                 "limit": maybe("integer"),
             })),
-            "syn_queue": object("Half-open requests.", json!({
+            "syn_queue": object("Half-open requests.", &json!({
                 "len": maybe("integer"),
                 "young": maybe("integer"),
                 "limit": maybe("integer"),
             })),
-            "sysctl": object("The settings of the listener's namespace.", json!({
+            "sysctl": object("The settings of the listener's namespace.", &json!({
                 "syncookies": maybe("integer"),
                 "max_syn_backlog": maybe("integer"),
                 "somaxconn": maybe("integer"),
@@ -168,7 +168,7 @@ fn event(kind: &str, description: &str, ids: Vec<&str>) -> Value {
 
 fn notice() -> Value {
     let description = "An event that is no drop; never counted as one.";
-    let mut notice = event("notice", description, ids(|entry| entry.reason.is_notice()));
+    let mut notice = event("notice", description, &ids(|entry| entry.reason.is_notice()));
     let refused = json!({
         "after_s": {
             "type": "number",
@@ -192,7 +192,7 @@ fn notice() -> Value {
 fn listener() -> Value {
     object(
         "The listening socket and who holds it.",
-        json!({
+        &json!({
             "netns": maybe("integer"),
             "inode": maybe("integer"),
             "cookie": {"type": ["string", "null"], "pattern": "^[0-9]+$"},
@@ -208,7 +208,7 @@ fn listener() -> Value {
 fn lost() -> Value {
     object(
         "Events that are missing at this place; the totals have them.",
-        json!({
+        &json!({
             "type": {"const": "lost"},
             "events": count(),
             "since": reference("time"),
@@ -219,7 +219,7 @@ fn lost() -> Value {
 fn summary() -> Value {
     let by_listener = object(
         "The drops of one listener.",
-        json!({
+        &json!({
             "local": maybe_reference("end"),
             "listener": reference("listener"),
             "drops": reference("drops"),
@@ -228,7 +228,7 @@ fn summary() -> Value {
     let names: Vec<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
     let counter = object(
         "The kernel's count, and how much of it named drops explain.",
-        json!({
+        &json!({
             "netns": count(),
             "name": {"enum": names},
             "kernel": {"type": ["integer", "null"], "minimum": 0},
@@ -237,7 +237,7 @@ fn summary() -> Value {
     );
     object(
         "The last line.",
-        json!({
+        &json!({
             "type": {"const": "summary"},
             "duration_s": number("number", 0, None),
             "drops": reference("drops"),

@@ -78,24 +78,34 @@ fn attend(name: &str, need: Option<Need>) -> Result<Completion> {
         skips::audit(name, &missing)?;
         return Ok(Completion::ignored_with(missing));
     }
+    eprint!("{}", in_own_process(name, &[], PATIENCE)?);
+    Ok(Completion::Completed)
+}
+
+/// Runs a case in a process of its own; returns what it wrote.
+pub(crate) fn in_own_process(
+    name: &str,
+    environment: &[(&str, &str)],
+    patience: Duration,
+) -> Result<String> {
     let log = tempfile::tempfile().context("failed to make a temporary file")?;
     let mut child = Command::new(env::current_exe()?)
         .env(CHOSEN, name)
+        .envs(environment.iter().copied())
         .stdout(log.try_clone()?)
         .stderr(log.try_clone()?)
         .process_group(0)
         .spawn()
         .context("failed to start a process for the case")?;
-    let in_time = has_ended(&child, PATIENCE)?;
+    let in_time = has_ended(&child, patience)?;
     // Whatever the case started must not meet the next one. Before the process is reaped its id
     // cannot be another's; usually nothing but itself is left.
     kill_process_group(Pid::from_child(&child), Signal::KILL).context("failed to end the case")?;
     let status = child.wait()?;
     let said = read(log)?;
-    ensure!(in_time, "{said}(no end within {PATIENCE:?})");
+    ensure!(in_time, "{said}(no end within {patience:?})");
     ensure!(status.success(), "{said}({status})");
-    eprint!("{said}");
-    Ok(Completion::Completed)
+    Ok(said)
 }
 
 fn read(mut log: File) -> Result<String> {

@@ -70,8 +70,11 @@ impl Link {
     }
 
     /// An address that no client has.
-    pub(crate) fn watchman(self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 9 + self.0, 255, 254)
+    pub(crate) fn watchman(self, family: Family) -> IpAddr {
+        match family {
+            Family::V4 | Family::Mapped => Ipv4Addr::new(10, 9 + self.0, 255, 254).into(),
+            Family::V6 => Ipv6Addr::new(0xfd09, 0, 0, self.0.into(), 0, 0, 2, 1).into(),
+        }
     }
 
     /// An address of many hosts: the broadcast address of the network, or all nodes of the link.

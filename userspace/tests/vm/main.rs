@@ -6,7 +6,9 @@
 //! kernel's own counters.
 
 mod bystander;
+mod campaign;
 mod case;
+mod clients;
 mod crowd;
 mod doctor;
 mod endings;
@@ -48,13 +50,16 @@ use libtest_mimic::Arguments;
 use case::Case;
 
 fn main() -> ExitCode {
+    if netns::Resident::live() {
+        return ExitCode::SUCCESS;
+    }
     let mut cases = [
-        scenarios::cases(),
         variants::cases(),
         healthy::cases(),
         mixed::cases(),
         flood::cases(),
         filters::cases(),
+        clients::cases(),
         text::cases(),
         endings::cases(),
         usage::cases(),
@@ -67,12 +72,12 @@ fn main() -> ExitCode {
     .flatten()
     .collect::<Vec<_>>();
     if let Some(name) = case::chosen() {
-        cases.push(bystander::case());
-        cases.push(crowd::case());
+        cases.extend([bystander::case(), campaign::case(), crowd::case()]);
         return case::perform(&cases, &name);
     }
     // Cases change settings of the whole guest and use its CPUs: one at a time.
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
-    let trials = cases.into_iter().map(Case::trial).collect();
+    let trials = campaign::trials(&arguments).into_iter();
+    let trials = trials.chain(cases.into_iter().map(Case::trial)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -4,10 +4,12 @@
 //! The way back to where it came from is kept for syndrop, which runs there as on a real host.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::panic::resume_unwind;
-use std::thread;
+use std::process::{Child, Command, Stdio};
+use std::{env, thread};
 
 use anyhow::{Context, Result};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
@@ -16,6 +18,7 @@ use crate::rtnetlink::{self, LOOPBACK};
 use crate::sysctl;
 
 const OWN: &str = "/proc/thread-self/ns/net";
+const RESIDENT: &str = "SYNDROP_VM_RESIDENT";
 
 /// The network namespace that the process came from.
 #[derive(Debug)]
@@ -57,4 +60,34 @@ pub(crate) fn enter_fresh() -> Result<()> {
 /// The inode number that names the calling thread's network namespace.
 pub(crate) fn inode() -> Result<u64> {
     Ok(fs::metadata(OWN).with_context(|| format!("failed to look at {OWN}"))?.ino())
+}
+
+/// A process that lives in a namespace: what has no process and no name, nobody can find.
+#[derive(Debug)]
+pub(crate) struct Resident(Child);
+
+impl Resident {
+    /// One in the calling thread's namespace.
+    pub(crate) fn settle() -> Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.env(RESIDENT, "").stdin(Stdio::piped());
+        Ok(Self(command.spawn().context("failed to start a process for a namespace")?))
+    }
+
+    /// The whole life of such a process, if this is one: it ends with the one that started it.
+    pub(crate) fn live() -> bool {
+        let is_one = env::var_os(RESIDENT).is_some();
+        if is_one {
+            let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        }
+        is_one
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -5,10 +5,10 @@
 //! test goes on.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::flow::{Family, Flow, Link};
 use crate::rtnetlink;
@@ -17,6 +17,8 @@ use crate::tun::Tun;
 
 /// Only a guard against waiting for ever: a SYN-ACK is repeated after 1, 2, 4 s.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Until a new link is tried once more.
+const AGAIN: Duration = Duration::from_millis(50);
 /// Where every client's sequence numbers start.
 const CLIENT_ISN: u32 = 1000;
 
@@ -37,7 +39,21 @@ impl Peer {
         rtnetlink::set_up(tun.index())?;
         rtnetlink::add_address(tun.index(), link.server(Family::V4), Link::V4_PREFIX)?;
         rtnetlink::add_address(tun.index(), link.server(Family::V6), Link::V6_PREFIX)?;
-        Ok(Self { tun, link, heard: VecDeque::new(), echoes: 0 })
+        let mut peer = Self { tun, link, heard: VecDeque::new(), echoes: 0 };
+        peer.await_link()?;
+        Ok(peer)
+    }
+
+    /// Waits until the server answers over both protocols: a link and an IPv6 address are not of
+    /// use from the moment on in which they are made.
+    fn await_link(&mut self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        for family in [Family::V4, Family::V6] {
+            while !self.echo(family, Instant::now() + AGAIN)? {
+                ensure!(Instant::now() < deadline, "no {family} echo reply within {PATIENCE:?}");
+            }
+        }
+        Ok(())
     }
 
     /// The link's addresses.
@@ -149,15 +165,21 @@ impl Peer {
     /// Reads until the kernel has answered an echo request. Packets leave the link in the order
     /// in which they were sent, so all answers to earlier packets have been read then.
     pub(crate) fn settle(&mut self) -> Result<()> {
+        let answered = self.echo(Family::V4, Instant::now() + PATIENCE)?;
+        ensure!(answered, "no echo reply within {PATIENCE:?}");
+        Ok(())
+    }
+
+    /// Sends an echo request and reads until it is answered; false if it is not in time.
+    fn echo(&mut self, family: Family, deadline: Instant) -> Result<bool> {
         self.echoes += 1;
-        let from = IpAddr::from(self.link.watchman());
-        self.tun.send(&echo_request(from, self.link.server(Family::V4), self.echoes)?)?;
-        let deadline = Instant::now() + PATIENCE;
+        let from = self.link.watchman(family);
+        self.tun.send(&echo_request(from, self.link.server(family), self.echoes)?)?;
         loop {
             match self.tun.receive(deadline)? {
-                Some(packet) if self.hear(&packet)? == Some(self.echoes) => return Ok(()),
+                Some(packet) if self.hear(&packet)? == Some(self.echoes) => return Ok(true),
                 Some(_) => {}
-                None => bail!("no echo reply within {PATIENCE:?}"),
+                None => return Ok(false),
             }
         }
     }

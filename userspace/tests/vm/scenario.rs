@@ -48,11 +48,13 @@ pub(crate) struct Scenario {
     /// Counters that each refused packet moves by one. No other may move.
     pub(crate) moves: &'static [&'static str],
     pub(crate) need: Option<Need>,
+    /// What syndrop must be asked for to show it, beyond drops by the listener's own code.
+    pub(crate) asks: &'static [&'static str],
 }
 
 impl Scenario {
-    /// The name of its case for one family.
-    pub(crate) fn case_name(&self, family: Family) -> String {
-        format!("{}::{family}", self.name)
+    /// Whether it is about a notice, and nothing is refused.
+    pub(crate) fn is_notice(&self) -> bool {
+        self.asks.contains(&"--notices")
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, bail};
 use etherparse::{
-    Icmpv4Type, NetHeaders, PacketBuilder, PacketHeaders, TcpHeader, TcpOptionElement,
+    Icmpv4Type, Icmpv6Type, NetHeaders, PacketBuilder, PacketHeaders, TcpHeader, TcpOptionElement,
     TransportHeader,
 };
 
@@ -117,6 +117,10 @@ impl Heard {
                 Icmpv4Type::EchoReply(echo) => Self::Echo(echo.seq),
                 _ => Self::Other,
             },
+            Some(TransportHeader::Icmpv6(icmp)) => match icmp.icmp_type {
+                Icmpv6Type::EchoReply(echo) => Self::Echo(echo.seq),
+                _ => Self::Other,
+            },
             _ => Self::Other,
         })
     }
@@ -124,13 +128,16 @@ impl Heard {
 
 /// An echo request of this number.
 pub(crate) fn echo_request(from: IpAddr, to: IpAddr, number: u16) -> Result<Vec<u8>> {
-    let (IpAddr::V4(from), IpAddr::V4(to)) = (from, to) else {
-        bail!("an echo request needs two IPv4 addresses, not {from} and {to}");
-    };
     let mut packet = Vec::new();
-    PacketBuilder::ipv4(from.octets(), to.octets(), HOPS)
-        .icmpv4_echo_request(0, number)
-        .write(&mut packet, &[])
-        .context("failed to build an echo request")?;
+    let built = match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => PacketBuilder::ipv4(from.octets(), to.octets(), HOPS)
+            .icmpv4_echo_request(0, number)
+            .write(&mut packet, &[]),
+        (IpAddr::V6(from), IpAddr::V6(to)) => PacketBuilder::ipv6(from.octets(), to.octets(), HOPS)
+            .icmpv6_echo_request(0, number)
+            .write(&mut packet, &[]),
+        mixed => bail!("no packet has the two addresses {mixed:?}"),
+    };
+    built.context("failed to build an echo request")?;
     Ok(packet)
 }

@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::flow::Family;
 use crate::listener::Listener;
-use crate::netns;
+use crate::netns::{self, Resident};
 use crate::netstat::{Counters, Netstat};
 use crate::peer::Peer;
 use crate::provoke::Provoked;
@@ -26,6 +26,8 @@ const CPU: u32 = 1;
 /// A namespace made for one scenario.
 #[derive(Debug)]
 pub(crate) struct Setting {
+    /// Keeps the namespace in sight when this process moves on to another.
+    _resident: Resident,
     pub(crate) rig: Rig,
     pub(crate) netns: u64,
     pub(crate) sysctls: Sysctls,
@@ -56,6 +58,7 @@ impl Setting {
         };
         let listener = Listener::of_kind(row.kind, family, address, PORT, row.backlog)?;
         Ok(Self {
+            _resident: Resident::settle()?,
             rig: Rig::new(peer, listener, family),
             netns: netns::inode()?,
             sysctls: sysctls()?,

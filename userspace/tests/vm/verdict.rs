@@ -25,29 +25,59 @@ pub(crate) const RECONCILED: &[&str] = &[
     "TCPFastOpenListenOverflow",
 ];
 
-/// Fails unless the report says exactly what was played.
+/// Fails unless the report says exactly what was played, and nothing else.
 pub(crate) fn judge(
     row: &Scenario,
     setting: &Setting,
     played: &Played,
     report: &Report,
 ) -> Result<()> {
-    counters(row, played).context("the scenario itself went wrong")?;
     header(report).context("the header is wrong")?;
+    scene(row, setting, played, report)?;
+    complete(report)?;
+    let summary = &report.summary;
     let refused = &played.provoked.refused;
+    let drops = BTreeMap::from([(row.reason.to_owned(), u64::try_from(refused.len())?)]);
+    ensure!(summary.drops == drops, "drops are {:?}, not {drops:?}", summary.drops);
+    let clients: BTreeSet<_> = refused.iter().map(|refused| refused.flow.client.ip()).collect();
+    ensure!(summary.clients == u64::try_from(clients.len())?, "clients are not {}", clients.len());
+    let flows: BTreeSet<_> = refused.iter().map(|refused| refused.flow).collect();
+    let connections = u64::try_from(flows.len())?;
+    ensure!(summary.connections == connections, "connections are not {connections}");
+    ensure!(summary.by_listener.len() == 1, "more than one listener");
+    summary.ensure_explained()
+}
+
+/// Fails unless the report says of this scenario's stage exactly what was played on it.
+pub(crate) fn scene(
+    row: &Scenario,
+    setting: &Setting,
+    played: &Played,
+    report: &Report,
+) -> Result<()> {
+    let inspect = || {
+        counters(row, played).context("the scenario itself went wrong")?;
+        events(row, setting, played, report)?;
+        totals(row, setting, played, report)
+    };
+    inspect().with_context(|| format!("with {} clients", setting.rig.family))
+}
+
+fn events(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -> Result<()> {
+    let refused = &played.provoked.refused;
+    let here = report.drops.iter().filter(|event| event.listener.netns == setting.netns);
+    let events: Vec<_> = here.collect();
     ensure!(
-        report.drops.len() == refused.len(),
-        "{} events for {} refused packets: {:?}",
-        report.drops.len(),
+        events.len() == refused.len(),
+        "{} events for {} refused packets: {events:?}",
+        events.len(),
         refused.len(),
-        report.drops
     );
-    for (number, (event, refused)) in report.drops.iter().zip(refused).enumerate() {
+    for (number, (event, refused)) in events.into_iter().zip(refused).enumerate() {
         one(row, setting, played, refused, event)
             .with_context(|| format!("event {number} is wrong"))?;
     }
-    summary(row, setting, played, report)
-        .with_context(|| format!("the summary is wrong: {:?}", report.summary))
+    Ok(())
 }
 
 /// The kernel counted what the row says, so what was provoked is what the row is about.
@@ -145,30 +175,21 @@ fn differences(expected: &DropEvent, event: &DropEvent) -> Result<Vec<String>> {
     Ok(differ.map(|(name, value)| format!("{name} is {}, not {value}", event[name])).collect())
 }
 
-fn summary(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -> Result<()> {
+fn totals(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -> Result<()> {
     let summary = &report.summary;
-    let refused = &played.provoked.refused;
-    let total = BTreeMap::from([(row.reason.to_owned(), u64::try_from(refused.len())?)]);
-    ensure!(summary.drops == total, "drops are not {total:?}");
-    let clients: BTreeSet<_> = refused.iter().map(|refused| refused.flow.client.ip()).collect();
-    ensure!(summary.clients == u64::try_from(clients.len())?, "clients are not {}", clients.len());
-    let [listener] = summary.by_listener.as_slice() else {
-        bail!("not one listener");
-    };
-    ensure!(listener.drops == total, "the listener's drops are not {total:?}");
+    let here = summary.by_listener.iter().filter(|line| line.listener.netns == setting.netns);
+    let [listener] = here.collect::<Vec<_>>()[..] else { bail!("not one listener: {summary:?}") };
+    let refused = u64::try_from(played.provoked.refused.len())?;
+    let drops = BTreeMap::from([(row.reason.to_owned(), refused)]);
+    ensure!(listener.drops == drops, "the listener's drops are not {drops:?}");
     let same = listener.listener.inode == setting.rig.listener.inode();
     ensure!(same || row.kind == Kind::Mptcp, "another listener");
     ensure!(listener.local == End::from(setting.rig.listener.bound()), "another listener");
-    complete(report)?;
-    let reconciled = RECONCILED.iter().filter_map(|name| played.moved.get_key_value(*name));
-    let reconciled: Counters = reconciled.map(|(name, by)| (name.clone(), *by)).collect();
+    let moved = RECONCILED.iter().filter_map(|name| played.moved.get_key_value(*name));
+    let moved: Counters = moved.map(|(name, by)| (name.clone(), *by)).collect();
     let kernel = summary.kernel(setting.netns);
-    ensure!(kernel == reconciled, "the kernel's counters are not {reconciled:?}");
-    if row.reason == "unattributed" {
-        summary.ensure_explained_but(setting.netns, &reconciled)
-    } else {
-        summary.ensure_explained()
-    }
+    ensure!(kernel == moved, "the kernel's counters are {kernel:?}, not {moved:?}");
+    Ok(())
 }
 
 /// Nothing was lost or missed on the way, and nothing was left out.
@@ -179,5 +200,8 @@ pub(crate) fn complete(report: &Report) -> Result<()> {
     ensure!(lost == (0, 0, 0), "lost, sampled out, missed: {lost:?}");
     ensure!(summary.uncounted_drops == 0, "{} drops not counted", summary.uncounted_drops);
     ensure!(summary.clients_exact, "not every client was seen");
+    ensure!(summary.connections_exact, "not every connection was seen");
+    let bounds = (summary.forgotten_clients, summary.unfollowed_clients);
+    ensure!(bounds == (0, 0), "forgotten, not followed: {bounds:?}");
     Ok(())
 }

@@ -3,13 +3,17 @@
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use ebpf_probes::{Arg, Function, Milestone};
 
-use super::{address, arg, returned, returned_true};
+use super::{address, arg, returned, returned_error, returned_true};
 use crate::probes::slot::{self, Outer};
-use crate::probes::{check_req, syn_recv_sock};
+use crate::probes::{check_req, request, syn_recv_sock};
+
+/// Calls that make children, from the inside out: for a v4-mapped client one is in the other.
+const MAKERS: &[Outer] = &[Outer::V4SynRecvSock, Outer::V6SynRecvSock];
 
 entry!(check_req, ctx => check_req::enter(
     address(&ctx, Arg::CheckReqSk),
     address(&ctx, Arg::CheckReqSkb),
+    address(&ctx, Arg::CheckReqReq),
     arg(&ctx, Arg::CheckReqFastopen) as u8 != 0,
     address(&ctx, Arg::CheckReqStolen),
 ));
@@ -38,7 +42,16 @@ exit!(v6_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
 
 passed!(child_created, [V4SynRecvSock, V6SynRecvSock], ChildCreated);
 passed!(route_asked, [V4SynRecvSock, V6SynRecvSock], RouteAsked);
-exit!(request_dropped_exit, ctx => if returned_true(&ctx) {
-    slot::pass(Outer::CheckReq, Milestone::RequestDropped);
+entry!(child_thrown_away, ctx => syn_recv_sock::thrown_away(address(&ctx, Arg::ForcedCloseSk)));
+exit!(md5_keys_copied_exit, ctx => if returned_error(&ctx) {
+    slot::pass_innermost(MAKERS, Milestone::ChildKeyFailed);
 });
-passed!(synack_resent, [CheckReq], SynAckResent);
+
+exit!(request_dropped_exit, ctx => if returned_true(&ctx) {
+    request::removed();
+});
+passed!(synack_resent, [CheckReq, RequestTimer], SynAckResent);
+exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true(&ctx)));
+passed!(ack_v4_sent, [CheckReq], AckSent);
+passed!(ack_v6_sent, [CheckReq], AckSent);
+passed!(challenge_sent, [CheckReq], ChallengeSent);

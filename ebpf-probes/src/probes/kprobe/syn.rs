@@ -8,9 +8,9 @@ use crate::probes::conn_request;
 use crate::probes::slot::{self, Outer};
 
 /// Calls that allocate a request, from the inside out.
-const ALLOCATING: &[Outer] = &[Outer::ConnRequest];
+const ALLOCATING: &[Outer] = &[Outer::CookieCheck, Outer::ConnRequest];
 /// Calls that put a child into the accept queue, from the inside out.
-const QUEUEING: &[Outer] = &[Outer::CheckReq, Outer::ConnRequest];
+const QUEUEING: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnRequest];
 
 entry!(v4_conn_request, ctx => conn_request::enter_wrapper(
     Outer::V4ConnRequest,

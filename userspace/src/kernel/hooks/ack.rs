@@ -3,7 +3,7 @@
 use ebpf_probes::{Arg, Milestone};
 
 use super::Kind::{Entry, Return};
-use super::When::{Always, ReturnsBool};
+use super::When::{Always, IfPresent, ReturnsBool};
 use super::{Hook, SK, SKB};
 use crate::kernel::fields::Need::{Mandatory, Optional};
 
@@ -14,6 +14,7 @@ pub(super) const ROWS: &[Hook] = &[
         args: &[
             (Arg::CheckReqSk, SK),
             (Arg::CheckReqSkb, SKB),
+            (Arg::CheckReqReq, &["req"]),
             (Arg::CheckReqFastopen, &["fastopen"]),
             (Arg::CheckReqStolen, &["req_stolen"]),
         ],
@@ -21,7 +22,15 @@ pub(super) const ROWS: &[Hook] = &[
         when: Always,
         ipv6: false,
         only_for: &[],
-        provides: &[Milestone::RequestStolen, Milestone::ResetReceived],
+        provides: &[
+            Milestone::ListenerReturned,
+            Milestone::RequestStolen,
+            Milestone::AckFlag,
+            Milestone::SynFlag,
+            Milestone::ResetReceived,
+            Milestone::SynRepeated,
+            Milestone::DefersAccept,
+        ],
         costs: "no dropped ACK is seen",
     },
     Hook {
@@ -68,16 +77,46 @@ pub(super) const ROWS: &[Hook] = &[
         provides: &[Milestone::RouteAsked],
         costs: "that the accept queue refused a last ACK is inferred",
     },
+    // A good handshake never gets here, unlike to the functions whose failure leads here.
+    Hook {
+        programs: &[("child_thrown_away", Entry)],
+        targets: &["inet_csk_prepare_forced_close"],
+        args: &[(Arg::ForcedCloseSk, SK)],
+        need: Optional,
+        when: Always,
+        ipv6: false,
+        only_for: &[],
+        provides: &[Milestone::ChildNoRoute, Milestone::PortNotInherited],
+        costs: "last ACKs whose connection had no route or port count as out of memory",
+    },
+    // Before it was there nobody minded a key that could not be copied.
+    Hook {
+        programs: &[("md5_keys_copied_exit", Return)],
+        targets: &["tcp_md5_key_copy"],
+        args: &[],
+        need: Optional,
+        when: IfPresent,
+        ipv6: false,
+        only_for: &[],
+        provides: &[Milestone::ChildKeyFailed],
+        costs: "last ACKs whose connection could not get the listener's MD5 key count as without a port",
+    },
+    // The first two see every end of a request, and are told so where it became a connection; the
+    // last is what they are called by where a packet ends it.
     Hook {
         programs: &[("request_dropped_exit", Return)],
-        targets: &["inet_csk_reqsk_queue_drop"],
+        targets: &[
+            "__inet_csk_reqsk_queue_drop",
+            "reqsk_queue_unlink",
+            "inet_csk_reqsk_queue_drop",
+        ],
         args: &[],
         need: Optional,
         when: ReturnsBool,
         ipv6: false,
         only_for: &[],
         provides: &[Milestone::RequestDropped],
-        costs: "a last ACK answered by a reset is not told from one that was ignored",
+        costs: "a packet that ended its request is not told from one that was ignored",
     },
     Hook {
         programs: &[("synack_resent", Entry)],
@@ -89,5 +128,50 @@ pub(super) const ROWS: &[Hook] = &[
         only_for: &[],
         provides: &[Milestone::SynAckResent],
         costs: "a repeated SYN that was answered again counts as an unattributed drop",
+    },
+    Hook {
+        programs: &[("rate_limited_exit", Return)],
+        targets: &["tcp_oow_rate_limited"],
+        args: &[],
+        need: Optional,
+        when: ReturnsBool,
+        ipv6: false,
+        only_for: &[],
+        provides: &[Milestone::RateLimited],
+        costs: "packets out of place are not told from each other",
+    },
+    Hook {
+        programs: &[("ack_v4_sent", Entry)],
+        targets: &["tcp_v4_reqsk_send_ack"],
+        args: &[],
+        need: Optional,
+        when: Always,
+        ipv6: false,
+        only_for: &[],
+        provides: &[Milestone::AckSent],
+        costs: "packets out of place over IPv4 are not told from ones that were ignored",
+    },
+    Hook {
+        programs: &[("ack_v6_sent", Entry)],
+        targets: &["tcp_v6_reqsk_send_ack"],
+        args: &[],
+        need: Optional,
+        when: Always,
+        ipv6: true,
+        only_for: &[],
+        provides: &[],
+        costs: "packets out of place over IPv6 are not told from ones that were ignored",
+    },
+    // Without it every reset in the window ends the request.
+    Hook {
+        programs: &[("challenge_sent", Entry)],
+        targets: &["tcp_reqsk_send_challenge_ack"],
+        args: &[],
+        need: Optional,
+        when: IfPresent,
+        ipv6: false,
+        only_for: &[],
+        provides: &[Milestone::ChallengeSent],
+        costs: "a reset that was asked back is not told from one outside the window",
     },
 ];

@@ -50,24 +50,45 @@ impl Model<'_> {
                 ("skc_net", possible_net),
                 ("skc_v6_rcv_saddr", address),
                 ("skc_cookie", atomic64),
+                ("skc_daddr", int),
+                ("skc_dport", half),
+                ("skc_state", byte),
+                ("skc_listener", pointer),
+                ("skc_v6_daddr", address),
             ],
         );
         let queue = if self.long_queues { long } else { int };
         making.structure(
             "sock",
-            &[("sk_ack_backlog", queue), ("sk_max_ack_backlog", queue), ("sk_socket", pointer)],
+            &[
+                ("sk_ack_backlog", queue),
+                ("sk_max_ack_backlog", queue),
+                ("sk_socket", pointer),
+                ("sk_dst_cache", pointer),
+                ("sk_protocol", half),
+            ],
         );
+        making.structure("tcp_sock", &[("ao_info", pointer)]);
+        making.structure("tcp_request_sock", &[("rcv_isn", int)]);
         let fast = making.structure("", &[("qlen", int), ("max_qlen", int)]);
         let queue = making.structure(
             "",
-            &[("lock", int), ("qlen", atomic), ("young", atomic), ("fastopenq", fast)],
+            &[
+                ("lock", int),
+                ("qlen", atomic),
+                ("young", atomic),
+                ("fastopenq", fast),
+                ("rskq_defer_accept", byte),
+            ],
         );
         making.structure("inet_connection_sock", &[("icsk_accept_queue", queue)]);
         let socket = making.structure("socket", &[("state", int), ("file", pointer)]);
         let inode = making.structure("inode", &[("i_mode", half), ("i_ino", long)]);
         making
             .structure("socket_alloc", &[("lead", long), ("socket", socket), ("vfs_inode", inode)]);
-        let ns = making.structure("", &[("ops", pointer), ("inum", int)]);
+        making.structure("request_sock", &[("rsk_timer", pointer), ("sk", pointer)]);
+        let refcount = making.blob.structure("", 4, &[("refs", atomic, 0)]);
+        let ns = making.structure("", &[("ops", pointer), ("inum", int), ("__ns_ref", refcount)]);
         let mib = making.structure("", &[("ip_statistics", pointer), ("net_statistics", pointer)]);
         let core = making.structure("", &[("sysctl_somaxconn", int)]);
         let small = if self.int_sysctls { int } else { byte };
@@ -133,7 +154,6 @@ impl Model<'_> {
         making.function("tcp_make_synack", p, &["sk", "dst", "req"]);
         making.function("tcp_create_openreq_child", p, &["sk", "req", "skb"]);
         making.function("inet6_csk_route_req", p, &["sk", "fl6"]);
-        making.function("inet_csk_reqsk_queue_drop", truth, &["sk", "req"]);
         making.function("tcp_rtx_synack", int, &["sk", "req"]);
         Self::rest(making, truth, int);
     }

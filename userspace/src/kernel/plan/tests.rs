@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -136,59 +137,127 @@ fn an_optional_field_that_is_missing_is_reported() {
 
 #[test]
 fn without_counters_another_milestone_stands_in() {
+    use Reason::*;
     for lost in ["LINUX_MIB_LISTENDROPS", "net_statistics", "mibs", "pptrs"] {
         let plan = Model { without: &[lost], ..Model::default() }.plan().unwrap();
         assert!(plan.uncounted.is_some(), "{lost}");
         assert_eq!(plan.config.counters, [u32::MAX; Counter::COUNT], "{lost}");
         assert_eq!(plan.config.percpu_pointers, u32::MAX, "{lost}");
         assert!(plan.watches(Milestone::SynAckMade), "{lost}");
-        assert!(plan.inferred.is_empty(), "{lost}");
-        assert_eq!(plan.unobservable, [Reason::TfoQueueFull], "{lost}");
+        let inferred = [SynRetransmitRatelimited, AckOutOfWindow, CookieAckDupChild];
+        assert_eq!(plan.inferred, inferred, "{lost}");
+        let unobservable = [AckPaws, AckTsecr, CookieAckChildFailed, TfoQueueFull];
+        assert_eq!(plan.unobservable, unobservable, "{lost}");
     }
 }
 
 /// What each optional hook is worth, with the counters and without.
 #[test]
 fn a_missing_hook_costs_what_the_decision_tables_say() {
-    use Reason::{
-        AcceptQueueFullAck, AcceptQueueFullAckRst, SynBacklogReserved, SynNomem, SynQueueFull,
-        SynV4MappedSource,
-    };
+    use Reason::*;
     /// A program among those that are missing then, its function, what is inferred, unobservable.
     type Costs<'a> = (&'a str, &'a str, &'a [Reason], &'a [Reason]);
     let rows: &[Costs<'_>] = &[
         ("v6_conn_request", "tcp_v6_conn_request", &[], &[SynV4MappedSource]),
         ("v6_syn_recv_sock", "tcp_v6_syn_recv_sock", &[], &[]),
         ("flood_action_exit", "tcp_syn_flood_action", &[], &[]),
-        ("request_allocated_exit", "inet_reqsk_alloc", &[], &[SynNomem]),
+        (
+            "request_allocated_exit",
+            "inet_reqsk_alloc",
+            &[CookieAckNoRoute],
+            &[SynNomem, CookieAckNomem],
+        ),
         ("peer_proven_exit", "tcp_peer_is_proven", &[], &[SynBacklogReserved]),
         (
             "child_created",
             "tcp_create_openreq_child",
-            &[AcceptQueueFullAck, AcceptQueueFullAckRst],
-            &[],
+            &[AcceptQueueFullAck, AcceptQueueFullAckRst, AckChildNoRoute, CookieAckAcceptQueueFull],
+            &[AckChildNomem, CookieAckChildFailed, CookieAckDupChild],
         ),
-        ("route_asked", "inet6_csk_route_req", &[AcceptQueueFullAck, AcceptQueueFullAckRst], &[]),
+        (
+            "route_asked",
+            "inet6_csk_route_req",
+            &[AcceptQueueFullAck, AcceptQueueFullAckRst, CookieAckAcceptQueueFull],
+            &[AckChildNoRoute],
+        ),
+        (
+            "child_thrown_away",
+            "inet_csk_prepare_forced_close",
+            &[AckChildNomem, CookieAckChildFailed],
+            &[AckChildNoRoute, AckChildPortInherit],
+        ),
         (
             "request_dropped_exit",
-            "inet_csk_reqsk_queue_drop",
-            &[AcceptQueueFullAck],
-            &[AcceptQueueFullAckRst],
+            "__inet_csk_reqsk_queue_drop",
+            &[AcceptQueueFullAck, RstOutOfWindow, RequestBadSyn],
+            &[
+                AcceptQueueFullAckRst,
+                RequestClientRst,
+                AckListenerGone,
+                RequestListenerGone,
+                RequestDestroyed,
+                RequestNetnsExit,
+                RequestExpired,
+                RequestSynackRtxFailed,
+            ],
         ),
-        ("synack_resent", "tcp_rtx_synack", &[], &[]),
+        (
+            "synack_resent",
+            "tcp_rtx_synack",
+            &[RequestExpired],
+            &[SynackRetransmit, RequestSynackRtxFailed],
+        ),
+        (
+            "rate_limited_exit",
+            "tcp_oow_rate_limited",
+            &[AckFlagMissing, AckDeferred],
+            &[SynRetransmitRatelimited, AckPaws, AckTsecr, AckOutOfWindow],
+        ),
+        (
+            "ack_v4_sent",
+            "tcp_v4_reqsk_send_ack",
+            &[AckFlagMissing, AckDeferred],
+            &[AckPaws, AckTsecr, AckOutOfWindow],
+        ),
+        ("ack_v6_sent", "tcp_v6_reqsk_send_ack", &[], &[]),
+        (
+            "lsm_asked_exit",
+            "security_inet_conn_request",
+            &[CookieAckNoRoute],
+            &[SynLsmDenied, CookieAckLsm],
+        ),
+        ("request_timed_out", "tcp_syn_ack_timeout", &[], &[RequestListenerGone, RequestExpired]),
+        (
+            "request_removal",
+            "inet_csk_reqsk_queue_drop",
+            &[],
+            &[RequestIcmpError, RequestDestroyed],
+        ),
+        ("request_destroyed", "tcp_abort", &[], &[RequestDestroyed]),
+        (
+            "child_forgotten",
+            "inet_child_forget",
+            &[AckDeferred],
+            &[AckListenerClosing, ChildNotAccepted],
+        ),
+        ("accepted", "security_sock_graft", &[], &[Accepted]),
     ];
     for (program, function, inferred, unobservable) in rows {
         let plan = Model { without: &[function], ..Model::default() }.plan().unwrap();
         assert!(missing(&plan).contains(program), "{program}");
-        assert_eq!((&plan.inferred[..], &plan.unobservable[..]), (*inferred, *unobservable));
+        let sorted = |reasons: &[Reason]| reasons.iter().copied().collect::<BTreeSet<_>>();
+        let found = (sorted(&plan.inferred), sorted(&plan.unobservable));
+        assert_eq!(found, (sorted(inferred), sorted(unobservable)), "{program}");
     }
     let uncounted = ["LINUX_MIB_LISTENDROPS", "tcp_syn_flood_action"];
     let plan = Model { without: &uncounted, ..Model::default() }.plan().unwrap();
-    assert_eq!(plan.inferred, [Reason::AcceptQueueFullSyn, SynQueueFull]);
+    for reason in [AcceptQueueFullSyn, SynQueueFull] {
+        assert!(plan.inferred.contains(&reason), "{reason:?}");
+    }
     let blind = ["LINUX_MIB_LISTENDROPS", "tcp_make_synack"];
     let plan = Model { without: &blind, ..Model::default() }.plan().unwrap();
     assert_eq!(missing(&plan), ["synack_made"]);
-    for reason in [Reason::AcceptQueueFullSyn, SynQueueFull] {
+    for reason in [AcceptQueueFullSyn, SynQueueFull] {
         assert!(plan.unobservable.contains(&reason), "{reason:?}");
     }
 }
@@ -233,6 +302,12 @@ fn only_the_judges_of_a_call_are_no_milestones() {
         twice("tcp_check_req"),
         twice("tcp_v4_syn_recv_sock"),
         twice("tcp_v6_syn_recv_sock"),
+        twice("cookie_v4_check"),
+        twice("cookie_v6_check"),
+        twice("reqsk_timer_handler"),
+        twice("tcp_req_err"),
+        twice("inet_csk_reqsk_queue_drop"),
+        twice("inet_csk_reqsk_queue_drop_and_put"),
     ];
     assert_eq!(judges, expected.concat());
 }

@@ -1,0 +1,48 @@
+//! A packet to a listener that is no SYN and has no request: `cookie_v4_check` and its IPv6 twin.
+
+use ebpf_probes::{Counter, Function, Milestone, cookie_check};
+
+use super::read::Address;
+use super::slot::{self, Outer};
+use super::{clients, counters, listener, output, packet};
+
+/// What tells a connection that is there already from one that could not be made, and a wrong
+/// cookie from none.
+const COUNTED: [Counter; 3] =
+    [Counter::ListenDrops, Counter::ListenOverflows, Counter::SyncookiesFailed];
+
+/// It was entered. The packet may be freed before it returns, so what a record says of it is
+/// taken now.
+#[inline(always)]
+pub(crate) fn enter(sk: Address, skb: Address) {
+    let Some(slot) = slot::open(Outer::CookieCheck, sk, skb) else { return };
+    packet::seek(skb, &mut slot.ends);
+    slot.facts.passed = packet::header(skb).add_to(slot.facts.passed);
+    if slot.expected == skb {
+        slot.facts.passed = slot.facts.passed.with(Milestone::NumberRefused);
+    }
+    slot.expected = Address::NULL;
+    slot.facts.counted = u32::from(counters::read(sk, COUNTED, &mut slot.counters));
+}
+
+/// It returned: the child of a good cookie, or the listener, or NULL.
+#[inline(always)]
+pub(crate) fn exit(function: Function, returned: Address) {
+    let Some(slot) = slot::close(Outer::CookieCheck) else { return };
+    if !returned.is_null() && returned != slot.sk {
+        clients::recovered(slot, function);
+        return;
+    }
+    if !returned.is_null() {
+        slot.facts.passed = slot.facts.passed.with(Milestone::ListenerReturned);
+        slot.facts.syncookies = listener::syncookies(slot.sk);
+    }
+    if slot.facts.counted != 0 {
+        slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
+    }
+    let refused = slot.facts.passed.has(Milestone::NumberRefused) && !returned.is_null();
+    let function = if refused { Function::TcpCheckReq } else { slot.queues.refused_in(function) };
+    if let Some(verdict) = cookie_check(&slot.facts) {
+        output::report(slot, &verdict, function);
+    }
+}

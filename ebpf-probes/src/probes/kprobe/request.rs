@@ -1,0 +1,37 @@
+//! Hooks on what a request passes without a packet of its client.
+
+use aya_ebpf::programs::{ProbeContext, RetProbeContext};
+use ebpf_probes::{Arg, Milestone};
+
+use super::{address, returned, returned_error};
+use crate::probes::request;
+use crate::probes::slot::{self, Outer};
+
+entry!(request_timer, ctx => request::enter_timer(address(&ctx, Arg::RequestTimerTimer)));
+exit!(request_timer_exit, _ctx => request::exit_timer());
+passed!(request_timed_out, [RequestTimer], TimedOut);
+exit!(synack_repeated_exit, ctx => request::synack_resent(returned_error(&ctx)));
+exit!(request_cloned_exit, ctx => request::cloned(returned(&ctx)));
+
+entry!(request_error, ctx => request::enter_error(address(&ctx, Arg::RequestErrorSk)));
+exit!(request_error_exit, _ctx => slot::shut(Outer::RequestError));
+
+entry!(request_removal, ctx => request::enter_removal(
+    address(&ctx, Arg::RemovalSk),
+    address(&ctx, Arg::RemovalReq),
+));
+exit!(request_removal_exit, _ctx => request::exit_removal());
+entry!(request_removal_and_put, ctx => request::enter_removal_and_put(
+    address(&ctx, Arg::RemovalAndPutSk),
+    address(&ctx, Arg::RemovalAndPutReq),
+));
+exit!(request_removal_and_put_exit, _ctx => request::exit_removal());
+entry!(request_destroyed, ctx => request::destroyed(address(&ctx, Arg::AbortSk)));
+
+entry!(child_forgotten, ctx => request::forgotten(
+    address(&ctx, Arg::ChildForgetSk),
+    address(&ctx, Arg::ChildForgetReq),
+    address(&ctx, Arg::ChildForgetChild),
+));
+entry!(accept_entered, ctx => request::accepting(address(&ctx, Arg::AcceptSk)));
+entry!(accepted, ctx => request::accepted(address(&ctx, Arg::GraftSk)));

@@ -1,0 +1,233 @@
+//! The other ends of a request: its timer, an ICMP error, its removal on demand, its listener's
+//! end.
+//!
+//! There is no packet here, so the two ends are those of the request. It is told while the kernel
+//! still holds the request: once the judged call has returned, its memory may be another's.
+
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::LruHashMap;
+use ebpf_probes::{
+    Evidence, Field, Function, Milestone, Reason, Stage, Verdict, request_error, request_removed,
+    request_timer, request_timer_ended,
+};
+
+use super::read::{self, Address};
+use super::slot::{self, Outer, Slot};
+use super::{listener, output, packet};
+
+/// Requests that `tcp_abort` is about to destroy, by address: until their removal, which comes
+/// with softirqs off, the caller can be interrupted and moved to another CPU.
+#[map]
+static DESTROYED: LruHashMap<u64, u32> = LruHashMap::with_max_entries(256, 0);
+
+/// The listener at which a thread accepts: it may sleep there for long.
+#[map]
+static ACCEPTING: LruHashMap<u64, u64> = LruHashMap::with_max_entries(4096, 0);
+
+/// What asked for a removal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Destroyed,
+    NetnsExit,
+    ListenerGone,
+}
+
+/// `reqsk_timer_handler` was entered.
+#[inline(always)]
+pub(crate) fn enter_timer(timer: Address) {
+    let req = read::container(timer, Field::RequestTimer);
+    let sk = read::pointer(req, Field::RequestListener);
+    if !listener::is_tcp(sk) {
+        slot::ignore(Outer::RequestTimer);
+        return;
+    }
+    open(Outer::RequestTimer, sk, req);
+}
+
+/// It returned.
+#[inline(always)]
+pub(crate) fn exit_timer() {
+    let Some(slot) = slot::close(Outer::RequestTimer) else { return };
+    if let Some(verdict) = request_timer_ended(&slot.facts) {
+        output::report(slot, &verdict, Function::ReqskTimerHandler);
+    }
+}
+
+/// Opens the slot of a call that is about a request. The lengths are those with the request
+/// still in the queue.
+#[inline(always)]
+fn open(outer: Outer, sk: Address, req: Address) -> Option<&'static mut Slot> {
+    let slot = slot::open(outer, sk, Address::NULL)?;
+    slot.req = req;
+    if let Some(queues) = listener::queues(sk, 0) {
+        slot.queues = queues;
+    }
+    Some(slot)
+}
+
+/// `tcp_rtx_synack` returned: the answer was repeated, or that failed.
+#[inline(always)]
+pub(crate) fn synack_resent(failed: bool) {
+    if slot::current(Outer::CheckReq).is_some() {
+        return;
+    }
+    let Some(slot) = slot::current(Outer::RequestTimer) else { return };
+    if failed {
+        slot.facts.passed = slot.facts.passed.with(Milestone::SynAckResendFailed);
+        return;
+    }
+    let verdict = notice(Reason::SynackRetransmit, Stage::Request);
+    output::report(slot, &verdict, Function::ReqskTimerHandler);
+}
+
+/// `inet_reqsk_clone` returned a request that belongs to another listener.
+#[inline(always)]
+pub(crate) fn cloned(clone: Address) {
+    if clone.is_null() {
+        slot::pass(Outer::CheckReq, Milestone::CloneFailed);
+        return;
+    }
+    slot::pass(Outer::CheckReq, Milestone::RequestCloned);
+    let sk = read::pointer(clone, Field::RequestListener);
+    if let Some(slot) = slot::current(Outer::RequestTimer) {
+        slot.facts.passed = slot.facts.passed.with(Milestone::RequestCloned);
+        slot.req = clone;
+        slot.sk = sk;
+        return;
+    }
+    if slot::current(Outer::CheckReq).is_none() && listener::is_tcp(sk) {
+        // The listener is closing, and this one of its finished connections goes elsewhere.
+        let verdict = notice(Reason::RequestMigrated, Stage::Request);
+        at_once(sk, clone, &verdict, Function::InetCskListenStop);
+    }
+}
+
+/// `tcp_req_err` was entered.
+#[inline(always)]
+pub(crate) fn enter_error(req: Address) {
+    open(Outer::RequestError, read::pointer(req, Field::RequestListener), req);
+}
+
+/// `inet_csk_reqsk_queue_drop` was entered.
+#[inline(always)]
+pub(crate) fn enter_removal(sk: Address, req: Address) {
+    if let Some(slot) = slot::current(Outer::RequestError) {
+        slot.facts.passed = slot.facts.passed.with(Milestone::RemovalAsked);
+        if let Some(verdict) = request_error(&slot.facts) {
+            output::report(slot, &verdict, Function::TcpReqErr);
+        }
+    } else if DESTROYED.remove(&req.raw()).is_ok() {
+        open_removal(sk, req, Cause::Destroyed);
+    }
+}
+
+/// `inet_csk_reqsk_queue_drop_and_put` was entered: outside `tcp_check_req` it is called for a
+/// packet whose request's listener has closed, and where a network namespace ends.
+#[inline(always)]
+pub(crate) fn enter_removal_and_put(sk: Address, req: Address) {
+    if slot::current(Outer::CheckReq).is_some() || !listener::is_tcp(sk) {
+        return;
+    }
+    let cause = if listener::is_leaving(sk) { Cause::NetnsExit } else { Cause::ListenerGone };
+    open_removal(sk, req, cause);
+}
+
+#[inline(always)]
+fn open_removal(sk: Address, req: Address, cause: Cause) {
+    if let Some(slot) = open(Outer::RequestRemoval, sk, req) {
+        slot.cause = cause as u32;
+    }
+}
+
+/// Either of the two returned.
+#[inline(always)]
+pub(crate) fn exit_removal() {
+    slot::shut(Outer::RequestRemoval);
+}
+
+/// A request was removed without having become a connection.
+#[inline(always)]
+pub(crate) fn removed() {
+    if let Some(slot) = slot::current(Outer::CheckReq) {
+        slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
+    } else if let Some(slot) = slot::current(Outer::RequestTimer) {
+        slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
+        if let Some(verdict) = request_timer(&slot.facts) {
+            output::report(slot, &verdict, Function::ReqskTimerHandler);
+        }
+    } else if let Some(slot) = slot::current(Outer::RequestRemoval) {
+        slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
+        let (reason, function) = match slot.cause {
+            cause if cause == Cause::Destroyed as u32 => {
+                (Reason::RequestDestroyed, Function::TcpAbort)
+            }
+            cause if cause == Cause::NetnsExit as u32 => {
+                (Reason::RequestNetnsExit, Function::InetTwskPurge)
+            }
+            _ if packet::is_v6(slot.req) => (Reason::AckListenerGone, Function::TcpV6Rcv),
+            _ => (Reason::AckListenerGone, Function::TcpV4Rcv),
+        };
+        if let Some(verdict) = request_removed(&slot.facts, reason) {
+            output::report(slot, &verdict, function);
+        }
+    }
+}
+
+/// `tcp_abort` was entered.
+#[inline(always)]
+pub(crate) fn destroyed(sock: Address) {
+    const NEW_SYN_RECV: u8 = 12;
+    let mut state = 0_u8;
+    if read::copy(&mut state, sock, Field::SockState) == 0 && state == NEW_SYN_RECV {
+        // Full is this table only if the removals are not seen.
+        let _ = DESTROYED.insert(sock.raw(), 1, 0);
+    }
+}
+
+/// `inet_child_forget` was entered. A request knows its connection from the moment that waits in
+/// the accept queue: so what is forgotten here could have been accepted.
+#[inline(always)]
+pub(crate) fn forgotten(sk: Address, req: Address, child: Address) {
+    slot::pass(Outer::CheckReq, Milestone::ChildForgotten);
+    if read::pointer(req, Field::RequestChild) == child && listener::is_tcp(sk) {
+        let verdict = notice(Reason::ChildNotAccepted, Stage::Request);
+        at_once(sk, req, &verdict, Function::InetCskListenStop);
+    }
+}
+
+/// `inet_csk_accept` was entered.
+#[inline(always)]
+pub(crate) fn accepting(sk: Address) {
+    // Full is this table only if very many threads wait; the oldest go first.
+    let _ = ACCEPTING.insert(bpf_get_current_pid_tgid(), sk.raw(), 0);
+}
+
+/// `security_sock_graft` was entered: a connection gets its file.
+#[inline(always)]
+pub(crate) fn accepted(sock: Address) {
+    if !listener::is_tcp(sock) {
+        return;
+    }
+    let thread = bpf_get_current_pid_tgid();
+    let Some(sk) = ACCEPTING.get_ptr(thread) else { return };
+    // SAFETY: the pointer is to a value of a map that outlives the program.
+    let sk = Address::new(unsafe { *sk });
+    let _ = ACCEPTING.remove(thread);
+    at_once(sk, sock, &notice(Reason::Accepted, Stage::Ack), Function::InetCskAccept);
+}
+
+#[inline(always)]
+const fn notice(reason: Reason, stage: Stage) -> Verdict {
+    Verdict { reason, stage, evidence: Evidence::Observed, moves: reason.moves() }
+}
+
+/// Tells of what one probe alone has seen.
+#[inline(always)]
+fn at_once(sk: Address, sock: Address, verdict: &Verdict, function: Function) {
+    if let Some(slot) = slot::open(Outer::Moment, sk, Address::NULL) {
+        slot.req = sock;
+        slot::shut(Outer::Moment);
+        output::report(slot, verdict, function);
+    }
+}

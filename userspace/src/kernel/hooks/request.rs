@@ -1,0 +1,130 @@
+//! What a half-open request passes without a packet of its client, and how connections leave the
+//! accept queue.
+
+use ebpf_probes::{Arg, Milestone, Reason};
+
+use super::Kind::{Entry, Return};
+use super::When::{Always, IfPresent};
+use super::{Hook, SK};
+use crate::kernel::fields::Need::Optional;
+
+const REQ: &[&str] = &["req"];
+
+/// What the timer of a request leads to.
+const TIMER: &[Reason] = &[
+    Reason::RequestListenerGone,
+    Reason::SynackRetransmit,
+    Reason::RequestExpired,
+    Reason::RequestSynackRtxFailed,
+    Reason::RequestMigrated,
+];
+
+/// What most rows have in common.
+const USUAL: Hook = Hook {
+    programs: &[],
+    targets: &[],
+    args: &[],
+    need: Optional,
+    when: Always,
+    ipv6: false,
+    only_for: &[],
+    provides: &[],
+    costs: "",
+};
+
+pub(super) const ROWS: &[Hook] = &[
+    Hook {
+        programs: &[("request_timer", Entry), ("request_timer_exit", Return)],
+        targets: &["reqsk_timer_handler"],
+        args: &[(Arg::RequestTimerTimer, &["t"])],
+        only_for: TIMER,
+        costs: "half-open requests that end by their timer are not seen",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("request_timed_out", Entry)],
+        targets: &["tcp_syn_ack_timeout"],
+        provides: &[Milestone::TimedOut],
+        costs: "half-open requests that end by their timer are unattributed",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("synack_repeated_exit", Return)],
+        targets: &["tcp_rtx_synack"],
+        only_for: &[Reason::SynackRetransmit],
+        provides: &[Milestone::SynAckResendFailed],
+        costs: "SYN-ACKs that a timer repeats are not seen",
+        ..USUAL
+    },
+    // Since 5.14.
+    Hook {
+        programs: &[("request_cloned_exit", Return)],
+        targets: &["inet_reqsk_clone"],
+        when: IfPresent,
+        provides: &[Milestone::RequestCloned, Milestone::CloneFailed],
+        costs: "requests that move to another listener are not seen",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("request_error", Entry), ("request_error_exit", Return)],
+        targets: &["tcp_req_err"],
+        args: &[(Arg::RequestErrorSk, SK)],
+        only_for: &[Reason::RequestIcmpError],
+        costs: "half-open requests that an ICMP error ends are not seen",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("request_removal", Entry), ("request_removal_exit", Return)],
+        targets: &["inet_csk_reqsk_queue_drop"],
+        args: &[(Arg::RemovalSk, SK), (Arg::RemovalReq, REQ)],
+        only_for: &[Reason::RequestIcmpError, Reason::RequestDestroyed],
+        provides: &[Milestone::RemovalAsked],
+        costs: "half-open requests that are destroyed, or ended by an ICMP error, are not seen",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("request_removal_and_put", Entry), ("request_removal_and_put_exit", Return)],
+        targets: &["inet_csk_reqsk_queue_drop_and_put"],
+        args: &[(Arg::RemovalAndPutSk, SK), (Arg::RemovalAndPutReq, REQ)],
+        only_for: &[Reason::AckListenerGone, Reason::RequestNetnsExit],
+        costs: "packets for requests whose listener has closed are not seen",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("request_destroyed", Entry)],
+        targets: &["tcp_abort"],
+        args: &[(Arg::AbortSk, SK)],
+        only_for: &[Reason::RequestDestroyed],
+        costs: "half-open requests that are destroyed on demand are not seen",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("child_forgotten", Entry)],
+        targets: &["inet_child_forget"],
+        args: &[
+            (Arg::ChildForgetSk, SK),
+            (Arg::ChildForgetReq, REQ),
+            (Arg::ChildForgetChild, &["child"]),
+        ],
+        only_for: &[Reason::ChildNotAccepted, Reason::AckListenerClosing],
+        provides: &[Milestone::ChildForgotten],
+        costs: "connections that a listener leaves behind when it closes are not seen",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("accept_entered", Entry)],
+        targets: &["inet_csk_accept"],
+        args: &[(Arg::AcceptSk, SK)],
+        only_for: &[Reason::Accepted],
+        costs: "accepted connections are not seen",
+        ..USUAL
+    },
+    Hook {
+        programs: &[("accepted", Entry)],
+        targets: &["security_sock_graft"],
+        args: &[(Arg::GraftSk, SK)],
+        only_for: &[Reason::Accepted],
+        costs: "accepted connections are not seen",
+        ..USUAL
+    },
+];

@@ -1,0 +1,177 @@
+//! All scenarios in one trace: each on a stage of its own, a network namespace, so that what
+//! syndrop says can be taken apart again.
+//!
+//! To put probes in place and to take them away takes longer than most scenarios. And in the end
+//! everything together has to add up: every counter explained, nothing that has no name.
+//!
+//! It runs twice: as a user would start syndrop, and with everything asked for. Both happen in a
+//! process of its own, once, when the first row is asked about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::case::{self, Case};
+use crate::netns::Home;
+use crate::report::Report;
+use crate::scenario::Scenario;
+use crate::scenarios;
+use crate::setting::{Played, Setting};
+use crate::skips;
+use crate::trace::{Trace, Vantage};
+use crate::verdict;
+
+const NAME: &str = "campaign";
+/// The rows to play, by name, for the process that plays them.
+const ROWS: &str = "SYNDROP_VM_ROWS";
+/// Only a guard: it would take the other cases with it.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// Begins a line about a row; the rest is its name and what is wrong, as JSON.
+const MARK: &str = "row: ";
+/// How syndrop is started in each run.
+const RUNS: &[(&str, &[&str])] =
+    &[("as-usual", &[]), ("asked-for-everything", &["--notices", "--before-listener"])];
+
+/// What became of each row; one that is missing is fine.
+type Outcomes = BTreeMap<String, String>;
+
+static OUTCOMES: OnceLock<Result<Outcomes, String>> = OnceLock::new();
+
+/// A trial per row, and one for the whole.
+pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
+    let chosen: Vec<_> = scenarios::all().filter(|row| is_chosen(arguments, row.name)).collect();
+    if chosen.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = chosen.iter().map(|row| row.name).collect();
+    let names = names.join(",");
+    let mut trials = Vec::new();
+    for row in chosen {
+        let names = names.clone();
+        let judge = move || attend(row, &names).map_err(|error| Failed::from(format!("{error:#}")));
+        trials.push(Trial::ignorable_test(row.name, judge));
+    }
+    for (run, _) in RUNS {
+        let names = names.clone();
+        let whole =
+            move || outcome(run, &names).map_err(|error| Failed::from(format!("{error:#}")));
+        trials.push(Trial::test(format!("{NAME}::{run}"), whole));
+    }
+    trials
+}
+
+/// The case that plays the rows, for a process of its own.
+pub(crate) fn case() -> Case {
+    Case::new(NAME, || {
+        let names = env::var(ROWS).context(ROWS)?;
+        let chosen: BTreeSet<&str> = names.split(',').collect();
+        let rows: Vec<_> = scenarios::all().filter(|row| chosen.contains(row.name)).collect();
+        for (run, asked) in RUNS {
+            let shown = |row: &&&Scenario| row.asks.iter().all(|ask| asked.contains(ask));
+            let rows: Vec<&Scenario> = rows.iter().filter(shown).copied().collect();
+            perform(run, asked, &rows).with_context(|| format!("run {run}"))?;
+        }
+        Ok(())
+    })
+}
+
+fn is_chosen(arguments: &Arguments, name: &str) -> bool {
+    let matches = |filter: &String| {
+        if arguments.exact { name == filter } else { name.contains(filter.as_str()) }
+    };
+    arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
+}
+
+fn attend(row: &Scenario, names: &str) -> Result<Completion> {
+    if let Some(missing) = row.need.map(|need| need()).transpose()?.flatten() {
+        skips::audit(row.name, &missing)?;
+        return Ok(Completion::ignored_with(missing));
+    }
+    outcome(row.name, names)?;
+    Ok(Completion::Completed)
+}
+
+/// What became of a row or a whole run; all are played when the first is asked about.
+fn outcome(name: &str, names: &str) -> Result<()> {
+    let outcomes = OUTCOMES.get_or_init(|| {
+        let said = case::in_own_process(NAME, &[(ROWS, names)], PATIENCE);
+        said.and_then(|said| read(&said)).map_err(|error| format!("{error:#}"))
+    });
+    match outcomes {
+        Err(error) => bail!("the campaign failed: {error}"),
+        Ok(outcomes) => match outcomes.get(name) {
+            Some(wrong) => Err(anyhow!("{wrong}")),
+            None => Ok(()),
+        },
+    }
+}
+
+fn read(said: &str) -> Result<Outcomes> {
+    let mut outcomes = Outcomes::new();
+    for line in said.lines().filter_map(|line| line.strip_prefix(MARK)) {
+        let (name, wrong): (String, String) =
+            serde_json::from_str(line).with_context(|| format!("failed to read {line:?}"))?;
+        let all: &mut String = outcomes.entry(name).or_default();
+        *all = format!("{all}{wrong}\n");
+    }
+    Ok(outcomes)
+}
+
+fn tell(run: &str, name: &str, error: &anyhow::Error) -> Result<()> {
+    let wrong = format!("{run}: {error:#}");
+    println!("{MARK}{}", serde_json::to_string(&(name, wrong))?);
+    Ok(())
+}
+
+/// Plays the rows one after the other, as on a host where containers come one by one.
+fn perform(run: &str, asked: &[&str], rows: &[&Scenario]) -> Result<()> {
+    let home = Home::here()?;
+    let trace = Trace::start(Vantage::Host(&home), asked)?;
+    let mut scenes = Vec::new();
+    for &row in rows {
+        if row.need.map(|need| need()).transpose()?.flatten().is_some() {
+            continue;
+        }
+        for &family in row.families {
+            let played = Setting::make(row, family).and_then(|mut setting| {
+                let played = setting.play(row)?;
+                Ok((row, setting, played))
+            });
+            match played.with_context(|| format!("with {family} clients")) {
+                Ok(scene) => scenes.push(scene),
+                Err(error) => tell(run, row.name, &error)?,
+            }
+        }
+    }
+    let report = trace.stop()?;
+    for (row, setting, played) in &scenes {
+        if let Err(error) = verdict::scene(row, setting, played, &report) {
+            tell(run, row.name, &error)?;
+        }
+    }
+    if let Err(error) = whole(&scenes, &report) {
+        tell(run, run, &error)?;
+    }
+    Ok(())
+}
+
+/// Everything together adds up.
+fn whole(scenes: &[(&Scenario, Setting, Played)], report: &Report) -> Result<()> {
+    verdict::header(report).context("the header is wrong")?;
+    verdict::complete(report)?;
+    let summary = &report.summary;
+    let mut drops: BTreeMap<String, u64> = BTreeMap::new();
+    let mut clients = BTreeSet::new();
+    for (row, _, played) in scenes.iter().filter(|(row, ..)| !row.is_notice()) {
+        let refused = &played.provoked.refused;
+        *drops.entry(row.reason.to_owned()).or_default() += u64::try_from(refused.len())?;
+        clients.extend(refused.iter().map(|refused| refused.flow.client.ip()));
+    }
+    ensure!(summary.drops == drops, "drops are {:?}, not {drops:?}", summary.drops);
+    ensure!(summary.clients == u64::try_from(clients.len())?, "clients are not {}", clients.len());
+    summary.ensure_explained()
+}
