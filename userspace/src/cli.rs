@@ -12,10 +12,12 @@ use crate::catalogue;
 use crate::decode::Family;
 use crate::filter::Netns;
 
+mod completions;
 mod ids;
 mod run;
 mod words;
 
+pub use completions::{Completions, For, script};
 pub use run::{Format, Run};
 use words::{duration, network};
 
@@ -44,6 +46,11 @@ Examples:
   syndrop doctor                                what is missing for me
   sudo syndrop doctor                           what is missing for root
   sudo syndrop doctor --json | jq .unobservable what this kernel hides";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(syndrop completions bash)
+  syndrop completions fish > ~/.config/fish/completions/syndrop.fish";
 
 /// Name every connection that a TCP listener drops: the branch, both queues, the limit that bit
 #[derive(Debug, Parser)]
@@ -83,6 +90,9 @@ pub enum Command {
     /// end with: 0 if it would work, 69 if this kernel cannot do it, 77 if rights are missing.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// Write completions for a shell to stdout
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
     /// Feed a recording of `trace --json` through the same filters and formats
     #[command(after_long_help = ids::list())]
     Replay(Replay),
@@ -125,7 +135,8 @@ pub struct Trace {
 #[derive(Debug, Args)]
 pub struct Explain {
     /// A reason or a notice; all of them, by stage, if nothing is said
-    #[arg(value_name = "ID", value_parser = ids::reason)]
+    #[arg(value_name = "ID", value_parser = completions::REASONS,
+ hide_possible_values = true)]
     pub reason: Option<Reason>,
 
     /// Write JSON, one object a line, instead of text
@@ -215,7 +226,8 @@ pub struct Filter {
         long = "reason",
         value_name = "ID",
         value_delimiter = ',',
-        value_parser = ids::reason
+        value_parser = completions::REASONS,
+ hide_possible_values = true
     )]
     pub reasons: Vec<Reason>,
 
@@ -230,7 +242,8 @@ pub struct Filter {
         value_name = "ID",
         num_args = 0..=1,
         value_delimiter = ',',
-        value_parser = ids::notice
+        value_parser = completions::NOTICES,
+ hide_possible_values = true
     )]
     pub notices: Option<Vec<Reason>>,
 

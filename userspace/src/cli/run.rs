@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use ebpf_probes::Reason;
 
-use super::{Filter, ids};
+use super::{Filter, completions};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -45,7 +45,7 @@ pub struct Run {
     pub max_drops: u64,
 
     /// Let drops of all other reasons pass; the report has them nevertheless
-    #[arg(long, value_name = "REASON", value_delimiter = ',', value_parser = ids::drop)]
+    #[arg(long, value_name = "REASON", value_delimiter = ',', value_parser = completions::DROPS, hide_possible_values = true)]
     pub only: Vec<Reason>,
 
     /// Add drops before the listener's code; costs a probe on every incoming TCP packet

@@ -1,6 +1,7 @@
 //! What each subcommand does: a few lines of wiring apiece.
 
 use std::env;
+use std::io::{Write, stdout};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,6 +28,10 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Run(arguments)) => run::run(arguments),
         Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Doctor(arguments)) => doctor::run(arguments),
+        Some(Command::Completions(arguments)) => {
+            output::printed(stdout().write_all(&cli::script(arguments.shell)))?;
+            Ok(Exit::Ended)
+        }
         Some(Command::Replay(arguments)) => replay::run(arguments),
     }
 }
