@@ -37,15 +37,15 @@ Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
-  syndrop explain                         every reason in a line, by stage
-  syndrop explain accept-queue-full-ack   all that is known of one
-  syndrop explain --json | jq -r .reason  their ids";
+  syndrop explain                          every reason in a line, by stage
+  syndrop explain accept-queue-full-ack    all that is known of one
+  syndrop explain --json | jq -r .reason   their ids";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
-  syndrop doctor                                what is missing for me
-  sudo syndrop doctor                           what is missing for root
-  sudo syndrop doctor --json | jq .unobservable what this kernel hides";
+  syndrop doctor                                  what is missing for me
+  sudo syndrop doctor                             what is missing for root
+  sudo syndrop doctor --json | jq .unobservable   what this kernel hides";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
