@@ -85,12 +85,10 @@ impl Plan {
         })
     }
 
-    /// How many fields there are, and how many of them are known.
-    pub fn known_fields(&self) -> (usize, usize) {
-        let known = |row: &&super::fields::FieldRow| {
-            self.config.fields[row.field as usize] != ebpf_probes::ABSENT
-        };
-        (FIELDS.len(), FIELDS.iter().filter(known).count())
+    /// How many fields there are, and how many of them are to be had or, on this kernel, not
+    /// needed.
+    pub const fn known_fields(&self) -> (usize, usize) {
+        (FIELDS.len(), FIELDS.len() - self.unknown.len())
     }
 }
 
