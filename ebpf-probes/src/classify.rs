@@ -8,12 +8,14 @@ use crate::counter::{Counter, Counters};
 use crate::reason::{Evidence, Reason, Stage};
 
 mod ack;
+mod before;
 mod child;
 mod cookie;
 mod request;
 mod syn;
 
 pub use ack::{check_req, check_req_child};
+pub use before::before_listener;
 pub use cookie::{cookie_check, syn_recv_sock};
 pub use request::{request_error, request_removed, request_timer, request_timer_ended};
 pub use syn::{conn_request, conn_request_wrapper};

@@ -82,11 +82,35 @@ pub enum Arg {
     AcceptSk,
     /// `sk` of `security_sock_graft`: the connection
     GraftSk,
+    /// `skb` of `tcp_v4_rcv`
+    V4ReceivedSkb,
+    /// `skb` of `tcp_v6_rcv`
+    V6ReceivedSkb,
+    /// `sk` of `sk_filter_trim_cap`
+    FilterSk,
+    /// `skb` of `sk_filter_trim_cap`
+    FilterSkb,
+    /// `sk` of `__xfrm_policy_check`
+    PolicySk,
+    /// `skb` of `__xfrm_policy_check`
+    PolicySkb,
+    /// `sk` of `tcp_inbound_hash`
+    SignatureSk,
+    /// `skb` of `tcp_inbound_hash`
+    SignatureSkb,
+    /// `sk` of `tcp_v6_inbound_md5_hash`
+    V6SignatureSk,
+    /// `skb` of `tcp_v6_inbound_md5_hash`
+    V6SignatureSkb,
+    /// `sk` of `tcp_rcv_state_process`
+    StateSk,
+    /// `skb` of `tcp_rcv_state_process`
+    StateSkb,
 }
 
 impl Arg {
     /// How many there are.
-    pub const COUNT: usize = Self::GraftSk as usize + 1;
+    pub const COUNT: usize = Self::StateSkb as usize + 1;
 }
 
 /// How many ports a filter can name.

@@ -81,6 +81,16 @@ pub enum Field {
     SkbTransportHeader,
     /// `sk_buff.protocol`
     SkbProtocol,
+    /// `sk_buff.dev`
+    SkbDevice,
+    /// `net_device.nd_net`
+    DeviceNet,
+    /// `inet_sock.min_ttl`
+    SockMinTtl,
+    /// `inet_sock.pinet6`
+    SockV6,
+    /// `ipv6_pinfo.min_hopcount`
+    SockMinHops,
 }
 
 impl Field {
@@ -123,6 +133,11 @@ impl Field {
         Self::SkbNetworkHeader,
         Self::SkbTransportHeader,
         Self::SkbProtocol,
+        Self::SkbDevice,
+        Self::DeviceNet,
+        Self::SockMinTtl,
+        Self::SockV6,
+        Self::SockMinHops,
     ];
     /// How many slots there are.
     pub const COUNT: usize = Self::ALL.len();

@@ -19,8 +19,9 @@ mod reason;
 mod record;
 
 pub use classify::{
-    Verdict, check_req, check_req_child, conn_request, conn_request_wrapper, cookie_check,
-    request_error, request_removed, request_timer, request_timer_ended, syn_recv_sock,
+    Verdict, before_listener, check_req, check_req_child, conn_request, conn_request_wrapper,
+    cookie_check, request_error, request_removed, request_timer, request_timer_ended,
+    syn_recv_sock,
 };
 pub use config::{Arg, Config, Filter, MAX_PORTS};
 pub use counter::{Counter, Counters};

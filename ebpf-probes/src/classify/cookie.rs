@@ -33,7 +33,7 @@ pub fn syn_recv_sock(facts: &Facts) -> Option<Verdict> {
     facts.passed.has(Milestone::ChildRefused).then(|| no_child(facts))
 }
 
-/// The packet is answered by a reset, except that nothing is ever said to a reset.
+/// An ACK is answered by a reset; anything else is thrown away without a word.
 fn not_a_cookie(facts: &Facts) -> Option<Verdict> {
     let passed = facts.passed;
     let observed = |reason| Some(cookie(reason, Evidence::Observed));
@@ -51,11 +51,11 @@ fn not_a_cookie(facts: &Facts) -> Option<Verdict> {
     if passed.has(Milestone::NumberRefused) {
         return Some(number);
     }
-    if passed.has(Milestone::ResetReceived) {
-        // The end of a connection that is gone already; no handshake is lost by it.
+    if passed.has(Milestone::ResetReceived) || !passed.has(Milestone::AckFlag) {
+        // No handshake is lost by it, and most often it is the end of a connection that is gone.
         return None;
     }
-    if facts.syncookies != 0 && passed.has(Milestone::AckFlag) {
+    if facts.syncookies != 0 {
         return Some(cookie(Reason::CookieAckNoOverflow, facts.proof(&[Milestone::CookieChecked])));
     }
     observed(Reason::StrayAck)

@@ -4,8 +4,8 @@ use super::Verdict;
 use crate::facts::{Facts, Milestone};
 use crate::reason::{Evidence, Reason, Stage};
 
-const fn request(reason: Reason, evidence: Evidence) -> Option<Verdict> {
-    Some(Verdict::new(reason, Stage::Request, evidence))
+const fn request(reason: Reason, evidence: Evidence) -> Verdict {
+    Verdict::new(reason, Stage::Request, evidence)
 }
 
 /// `reqsk_timer_handler` (net/ipv4/inet_connection_sock.c) removed its request.
@@ -20,16 +20,16 @@ pub fn request_timer(facts: &Facts) -> Option<Verdict> {
         return None;
     }
     if passed.has(Milestone::SynAckResent) {
-        return request(Reason::RequestSynackRtxFailed, Evidence::Observed);
+        return Some(request(Reason::RequestSynackRtxFailed, Evidence::Observed));
     }
     if passed.has(Milestone::TimedOut) {
         // A SYN-ACK that could not be sent would have shown.
         let told = facts.watched.has(Milestone::SynAckResent);
         let evidence = if told { Evidence::Observed } else { Evidence::Inferred };
-        return request(Reason::RequestExpired, evidence);
+        return Some(request(Reason::RequestExpired, evidence));
     }
     if facts.watched.has(Milestone::TimedOut) {
-        return request(Reason::RequestListenerGone, Evidence::Observed);
+        return Some(request(Reason::RequestListenerGone, Evidence::Observed));
     }
     Some(Verdict::unattributed(Stage::Request))
 }
@@ -40,7 +40,7 @@ pub fn request_timer(facts: &Facts) -> Option<Verdict> {
 pub fn request_timer_ended(facts: &Facts) -> Option<Verdict> {
     let passed = facts.passed;
     if passed.has(Milestone::RequestCloned) && !passed.has(Milestone::RequestDropped) {
-        return request(Reason::RequestMigrated, Evidence::Observed);
+        return Some(request(Reason::RequestMigrated, Evidence::Observed));
     }
     None
 }
@@ -51,7 +51,7 @@ pub fn request_timer_ended(facts: &Facts) -> Option<Verdict> {
 #[must_use]
 pub fn request_error(facts: &Facts) -> Option<Verdict> {
     if facts.passed.has(Milestone::RemovalAsked) {
-        return request(Reason::RequestIcmpError, Evidence::Observed);
+        return Some(request(Reason::RequestIcmpError, Evidence::Observed));
     }
     None
 }

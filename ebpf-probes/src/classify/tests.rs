@@ -6,6 +6,7 @@ use crate::facts::{Facts, Milestone, Milestones};
 use crate::reason::{Evidence, Reason};
 
 mod ack;
+mod before;
 mod cookie;
 mod request;
 mod syn;

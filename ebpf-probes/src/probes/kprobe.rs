@@ -37,6 +37,7 @@ macro_rules! passed {
 }
 
 mod ack;
+mod before;
 mod cookie;
 mod request;
 mod syn;

@@ -2,7 +2,7 @@
 
 use ebpf_probes::{DropRecord, Field, Unknown};
 
-use super::packet::{AF_INET6, mapped};
+use super::packet::{self, AF_INET6, mapped};
 use super::read::{self, Address};
 use super::slot::Queues;
 
@@ -51,6 +51,26 @@ pub(crate) fn is_tcp(sk: Address) -> bool {
     read::copy(&mut protocol, sk, Field::SockProtocol) != 0 || protocol == TCP
 }
 
+/// Whether it is a TCP socket that listens.
+#[inline(always)]
+pub(crate) fn listens(sk: Address) -> bool {
+    const LISTEN: u8 = 10;
+    let mut state = 0_u8;
+    read::copy(&mut state, sk, Field::SockState) == 0 && state == LISTEN && is_tcp(sk)
+}
+
+/// How many hops a packet must have left for it (`IP_MINTTL`, `IPV6_MINHOPCOUNT`).
+#[inline(always)]
+pub(crate) fn minimum_hops(sk: Address, is_v6: bool) -> u8 {
+    let mut minimum = 0_u8;
+    if is_v6 {
+        read::copy(&mut minimum, read::pointer(sk, Field::SockV6), Field::SockMinHops);
+    } else {
+        read::copy(&mut minimum, sk, Field::SockMinTtl);
+    }
+    minimum
+}
+
 /// Whether its network namespace is on its way out.
 #[inline(always)]
 pub(crate) fn is_leaving(sk: Address) -> bool {
@@ -61,13 +81,14 @@ pub(crate) fn is_leaving(sk: Address) -> bool {
 
 /// Fills in whatever a record says of the listener and its namespace.
 #[inline(always)]
-pub(crate) fn describe(sk: Address, queues: &Queues, record: &mut DropRecord) {
+pub(crate) fn describe(sk: Address, skb: Address, queues: &Queues, record: &mut DropRecord) {
     record.listener = sk.raw();
     // A cookie of 0 says that there is none, so one that cannot be read needs no mark.
     read::copy(&mut record.cookie, sk, Field::SockCookie);
     let socket = read::pointer(sk, Field::SockSocket);
     let inode = read::place(socket, Field::SocketInode);
-    let net = read::pointer(sk, Field::SockNet);
+    // Some packets are thrown away before their listener is known.
+    let net = if sk.is_null() { packet::net(skb) } else { read::pointer(sk, Field::SockNet) };
     record.unknown |= lengths(sk, queues, record)
         | bound(sk, record)
         | Unknown::Inode.if_failed(number(&mut record.inode, inode, Field::InodeNumber))
@@ -126,5 +147,13 @@ fn bound(sk: Address, record: &mut DropRecord) -> u32 {
         record.bound = mapped(address);
         record.bound_family = 4;
     }
-    Unknown::Bound.if_failed(failed)
+    if failed != 0 {
+        (record.bound, record.bound_port, record.bound_family) = ([0; 16], 0, 0);
+        return Unknown::Bound.bit();
+    }
+    // A closed listener has given its port back; its requests and packets still name it.
+    if record.bound_port == 0 {
+        record.bound_port = record.local_port;
+    }
+    0
 }

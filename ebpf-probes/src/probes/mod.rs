@@ -1,5 +1,6 @@
 //! Probes, from the hook down to the ring buffer.
 
+mod before;
 mod check_req;
 mod clients;
 mod conn_request;

@@ -63,7 +63,7 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     record.function = function as u8;
     record.padding = [0; 2];
     packet::describe(slot, record);
-    listener::describe(slot.sk, &slot.queues, record);
+    listener::describe(slot.sk, slot.skb, &slot.queues, record);
     if recovers {
         if !clients::recall(record) || !wanted {
             return;

@@ -93,10 +93,6 @@ pub(crate) struct Header {
     flags: u8,
 }
 
-const SYN: u8 = 0x02;
-const RST: u8 = 0x04;
-const ACK: u8 = 0x10;
-
 /// The TCP header of a packet that reached TCP.
 #[inline(always)]
 pub(crate) fn header(skb: Address) -> Header {
@@ -176,4 +172,40 @@ fn unknown(ends: &mut Ends) {
     (ends.peer, ends.local) = ([0; 16], [0; 16]);
     (ends.peer_port, ends.local_port, ends.family) = (0, 0, 0);
     ends.unknown |= Unknown::Packet.bit();
+}
+
+/// Flags in the header of a TCP packet.
+pub(crate) const FIN: u8 = 0x01;
+pub(crate) const SYN: u8 = 0x02;
+pub(crate) const RST: u8 = 0x04;
+pub(crate) const ACK: u8 = 0x10;
+
+/// The flags of a packet that reached TCP; none if they cannot be read.
+#[inline(always)]
+pub(crate) fn flags(skb: Address) -> u8 {
+    const FLAGS: u64 = 13;
+    let (mut transport, mut flags) = (0_u16, 0_u8);
+    let failed = read::copy(&mut transport, skb, Field::SkbTransportHeader);
+    let tcp = read::pointer(skb, Field::SkbHead).add(transport.into());
+    if failed | read::copy_at(&mut flags, tcp.add(FLAGS)) == 0 { flags } else { 0 }
+}
+
+/// How many hops a packet has left, the most if that cannot be read; and whether it is IPv6.
+#[inline(always)]
+pub(crate) fn hops(skb: Address) -> (u8, bool) {
+    const TTL: u64 = 8;
+    const HOP_LIMIT: u64 = 7;
+    let (mut network, mut version, mut hops) = (0_u16, 0_u8, 0_u8);
+    let mut failed = read::copy(&mut network, skb, Field::SkbNetworkHeader);
+    let ip = read::pointer(skb, Field::SkbHead).add(network.into());
+    failed |= read::copy_at(&mut version, ip);
+    let is_v6 = version >> 4 == 6;
+    failed |= read::copy_at(&mut hops, ip.add(if is_v6 { HOP_LIMIT } else { TTL }));
+    (if failed == 0 { hops } else { u8::MAX }, is_v6)
+}
+
+/// The network namespace of the device that a packet came through.
+#[inline(always)]
+pub(crate) fn net(skb: Address) -> Address {
+    read::pointer(read::pointer(skb, Field::SkbDevice), Field::DeviceNet)
 }

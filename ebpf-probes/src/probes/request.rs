@@ -13,7 +13,7 @@ use ebpf_probes::{
 };
 
 use super::read::{self, Address};
-use super::slot::{self, Outer, Slot};
+use super::slot::{self, Outer, Queues, Slot};
 use super::{listener, output, packet};
 
 /// Requests that `tcp_abort` is about to destroy, by address: until their removal, which comes
@@ -92,8 +92,7 @@ pub(crate) fn cloned(clone: Address) {
     let sk = read::pointer(clone, Field::RequestListener);
     if let Some(slot) = slot::current(Outer::RequestTimer) {
         slot.facts.passed = slot.facts.passed.with(Milestone::RequestCloned);
-        slot.req = clone;
-        slot.sk = sk;
+        (slot.sk, slot.req, slot.queues) = (sk, clone, Queues::UNKNOWN);
         return;
     }
     if slot::current(Outer::CheckReq).is_none() && listener::is_tcp(sk) {

@@ -35,6 +35,8 @@ pub(crate) enum Outer {
     RequestError,
     /// `inet_csk_reqsk_queue_drop_and_put`, or `inet_csk_reqsk_queue_drop` in `tcp_abort`
     RequestRemoval,
+    /// `tcp_v4_rcv` or `tcp_v6_rcv`; only on demand.
+    Receive,
     /// Nothing that lasts: what is told at once has its facts here.
     Moment,
 }
@@ -60,7 +62,8 @@ pub(crate) struct Queues {
 }
 
 impl Queues {
-    const UNKNOWN: Self =
+    /// To be read when they are reported.
+    pub(crate) const UNKNOWN: Self =
         Self { known: 0, accept_len: 0, accept_limit: 0, syn_len: 0, syn_young: 0, function: 0 };
 
     /// The function inside that refused a child for want of room, or else the given one.

@@ -166,6 +166,12 @@ pub const FIELDS: &[FieldRow] = &[
     row(Field::SkbNetworkHeader, &[of("sk_buff", "network_header")], Bytes(2), Mandatory),
     row(Field::SkbTransportHeader, &[of("sk_buff", "transport_header")], Bytes(2), Mandatory),
     row(Field::SkbProtocol, &[of("sk_buff", "protocol")], Bytes(2), Optional),
+    row(Field::SkbDevice, &[of("sk_buff", "dev")], POINTER, Optional),
+    row(Field::DeviceNet, &[of("net_device", "nd_net.net")], POINTER, Optional),
+    row(Field::SockMinTtl, &[of("inet_sock", "min_ttl")], Bytes(1), Optional),
+    // Only with CONFIG_IPV6.
+    row(Field::SockV6, &[of("inet_sock", "pinet6")], POINTER, Optional),
+    row(Field::SockMinHops, &[of("ipv6_pinfo", "min_hopcount")], Bytes(1), Optional),
 ];
 
 // A row that is missing, or out of order, would leave a slot to another field's row.

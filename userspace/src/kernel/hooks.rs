@@ -33,6 +33,8 @@ pub enum When {
     Where(&'static str),
     /// Where the function exists: without it nothing like it is done.
     IfPresent,
+    /// Where none of these functions exists, which do the same.
+    Without(&'static [&'static str]),
 }
 
 /// What the user asked for beyond drops by a listener's own code.
@@ -110,6 +112,7 @@ impl Hook {
 }
 
 mod ack;
+mod before;
 mod cookie;
 mod request;
 mod syn;
@@ -117,7 +120,7 @@ mod syn;
 const SK: &[&str] = &["sk"];
 const SKB: &[&str] = &["skb"];
 
-const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS, cookie::ROWS, request::ROWS];
+const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS, cookie::ROWS, request::ROWS, before::ROWS];
 
 /// Every hook.
 pub fn all() -> impl Iterator<Item = &'static Hook> {

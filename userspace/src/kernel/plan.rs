@@ -213,6 +213,11 @@ impl Plan {
         {
             return Outcome::Impossible;
         }
+        if let When::Without(others) = hook.when
+            && others.iter().any(|other| btf.function(other).is_ok())
+        {
+            return Outcome::Idle;
+        }
         if hook.programs.iter().any(|(program, _)| excluded.contains(program)) {
             return Outcome::Missing(HookError::Excluded);
         }
@@ -247,7 +252,11 @@ impl Plan {
         let understood = match hook.when {
             When::ReturnsBool => prototype.returned == Returned::Bool,
             When::ReturnsVoid => prototype.returned == Returned::Void,
-            When::Always | When::WithoutCounters | When::Where(_) | When::IfPresent => true,
+            When::Always
+            | When::WithoutCounters
+            | When::Where(_)
+            | When::IfPresent
+            | When::Without(_) => true,
         };
         if !understood {
             return Err(HookError::Returns(prototype.returned));

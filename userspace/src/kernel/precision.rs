@@ -49,12 +49,13 @@ const USUAL: Case = Case {
 };
 
 mod ack;
+mod before;
 mod cookie;
 mod request;
 mod syn;
 
 /// Every way in which each reason shows.
-const CASES: &[&[Case]] = &[syn::CASES, ack::CASES, cookie::CASES, request::CASES];
+const CASES: &[&[Case]] = &[syn::CASES, ack::CASES, cookie::CASES, request::CASES, before::CASES];
 
 impl Case {
     fn verdict(&self, watched: u64, counted: bool) -> Option<Verdict> {

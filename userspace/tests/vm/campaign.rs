@@ -43,7 +43,9 @@ static OUTCOMES: OnceLock<Result<Outcomes, String>> = OnceLock::new();
 
 /// A trial per row, and one for the whole.
 pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
-    let chosen: Vec<_> = scenarios::all().filter(|row| is_chosen(arguments, row.name)).collect();
+    let whole = RUNS.iter().any(|(run, _)| is_chosen(arguments, &format!("{NAME}::{run}")));
+    let chosen = |row: &&Scenario| whole || is_chosen(arguments, row.name);
+    let chosen: Vec<_> = scenarios::all().filter(chosen).collect();
     if chosen.is_empty() {
         return Vec::new();
     }

@@ -11,42 +11,33 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::process::has_ended;
-use crate::skips;
 
 /// Names the case that a process of this program is to run.
 pub(crate) const CHOSEN: &str = "SYNDROP_VM_CASE";
 /// Only a guard: a case that hangs must not take the others with it.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// What the kernel must have; the text says what is missing.
-pub(crate) type Need = fn() -> Result<Option<String>>;
-
 /// One test.
 pub(crate) struct Case {
     name: String,
-    need: Option<Need>,
     body: Box<dyn Fn() -> Result<()>>,
 }
 
 impl Case {
     pub(crate) fn new(name: impl Into<String>, body: impl Fn() -> Result<()> + 'static) -> Self {
-        Self { name: name.into(), need: None, body: Box::new(body) }
-    }
-
-    /// Skips the case where the need is not met, if `skips.rs` lets it.
-    pub(crate) fn needing(self, need: Option<Need>) -> Self {
-        Self { need, ..self }
+        Self { name: name.into(), body: Box::new(body) }
     }
 
     /// The case as the test harness wants it.
     pub(crate) fn trial(self) -> Trial {
-        let Self { name, need, body: _ } = self;
-        Trial::ignorable_test(name.clone(), move || {
-            attend(&name, need).map_err(|error| Failed::from(format!("{error:#}")))
+        let Self { name, body: _ } = self;
+        Trial::test(name.clone(), move || {
+            let said = in_own_process(&name, &[], PATIENCE);
+            said.map(|said| eprint!("{said}")).map_err(|error| Failed::from(format!("{error:#}")))
         })
     }
 }
@@ -72,17 +63,7 @@ pub(crate) fn perform(cases: &[Case], name: &str) -> ExitCode {
     }
 }
 
-/// Runs a case in a process of its own and judges its end.
-fn attend(name: &str, need: Option<Need>) -> Result<Completion> {
-    if let Some(missing) = need.map(|need| need()).transpose()?.flatten() {
-        skips::audit(name, &missing)?;
-        return Ok(Completion::ignored_with(missing));
-    }
-    eprint!("{}", in_own_process(name, &[], PATIENCE)?);
-    Ok(Completion::Completed)
-}
-
-/// Runs a case in a process of its own; returns what it wrote.
+/// Runs a case in a process of its own and judges its end; returns what it wrote.
 pub(crate) fn in_own_process(
     name: &str,
     environment: &[(&str, &str)],

@@ -164,7 +164,7 @@ fn recovered_by_cookie() -> Result<()> {
     Ok(())
 }
 
-fn watched_inode(report: &Report) -> Result<u64> {
+fn watched_inode(report: &Report) -> Result<Option<u64>> {
     Ok(report.drops.first().context("no drop")?.listener.inode)
 }
 

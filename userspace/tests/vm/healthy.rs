@@ -14,6 +14,7 @@ use crate::report::Report;
 use crate::rig::Rig;
 use crate::scenario::Scenario;
 use crate::scenarios::ACCEPT_QUEUE_FULL_SYN;
+use crate::segment::Segment;
 use crate::setting::Setting;
 use crate::trace::{Trace, Vantage};
 use crate::verdict::{self, RECONCILED};
@@ -47,7 +48,7 @@ type Act = fn(&mut Rig) -> Result<()>;
 
 const ACTS: &[(&str, Act)] = &[
     ("syn-answered-again", syn_twice),
-    ("client-gives-up", give_up),
+    ("reset-out-of-nowhere", stray_reset),
     ("cookies", cookies),
     ("closed-port", closed_port),
 ];
@@ -109,15 +110,13 @@ fn syn_twice(rig: &mut Rig) -> Result<()> {
     ensure_accepted(rig, &[flow])
 }
 
-/// The client resets its half-open connection.
-fn give_up(rig: &mut Rig) -> Result<()> {
-    let before = Netstat::read()?;
-    for (flow, _) in rig.open(3)? {
-        rig.peer.rst(&flow)?;
-    }
-    let moved = Netstat::read()?.moved_since(&before);
-    let ended = moved.get("EmbryonicRsts");
-    ensure!(ended == Some(&3), "3 requests should have ended: {moved:?}");
+/// A reset and a packet without flags for no connection: no handshake is lost by them.
+fn stray_reset(rig: &mut Rig) -> Result<()> {
+    let flow = rig.newcomer();
+    rig.peer.rst(&flow)?;
+    rig.peer.send(&flow, Segment { seq: 1, ..Segment::default() })?;
+    let answers = rig.peer.answers(&flow)?;
+    ensure!(answers.is_empty(), "should not have been answered: {answers:?}");
     Ok(())
 }
 

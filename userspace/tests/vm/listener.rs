@@ -1,15 +1,22 @@
 //! The server: a listening socket that accepts only when a test says so.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 use rustix::fs::fstat;
 use rustix::io::Errno;
-use rustix::net::sockopt::{set_ipv6_v6only, socket_cookie};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with};
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseport, socket_cookie};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketFlags, SocketType, bind, ipproto, listen, shutdown, socket_with,
+};
 
 use crate::flow::Family;
+use crate::option;
 use crate::scenario::Kind;
+
+/// `BPF_RET | BPF_K`: how many bytes of a packet to let through.
+const RETURN: u16 = 0x06;
 
 /// A listening socket, and what the kernel calls it.
 #[derive(Debug)]
@@ -17,7 +24,7 @@ pub(crate) struct Listener {
     socket: TcpListener,
     bound: SocketAddr,
     backlog: i32,
-    inode: u64,
+    inode: Option<u64>,
     cookie: u64,
 }
 
@@ -46,18 +53,34 @@ impl Listener {
             Family::V6 | Family::Mapped => AddressFamily::INET6,
         };
         let protocol = match kind {
-            Kind::Tcp => None,
+            Kind::Tcp | Kind::Shared => None,
             Kind::Mptcp => Some(ipproto::MPTCP),
         };
         let socket = socket_with(domain, SocketType::STREAM, SocketFlags::CLOEXEC, protocol)?;
         if family != Family::V4 {
             set_ipv6_v6only(&socket, family == Family::V6)?;
         }
+        set_socket_reuseport(&socket, kind == Kind::Shared)?;
         bind(&socket, &bound)?;
         listen(&socket, backlog)?;
-        let inode = fstat(&socket)?.st_ino;
+        let inode = Some(fstat(&socket)?.st_ino);
         let cookie = socket_cookie(&socket)?;
         Ok(Self { socket: socket.into(), bound, backlog, inode, cookie })
+    }
+
+    /// Waits for a client's data before a connection is made, for a while.
+    pub(crate) fn defer_accept(&self) -> Result<()> {
+        const SECONDS: libc::c_int = 30;
+        option::set(&self.socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &SECONDS)
+            .context("failed to set TCP_DEFER_ACCEPT")
+    }
+
+    /// Gives the socket, and every connection that is made of it, a filter that lets all through.
+    pub(crate) fn attach_filter(&self) -> Result<()> {
+        let all = libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: u32::MAX };
+        let program = libc::sock_fprog { len: 1, filter: (&raw const all).cast_mut() };
+        option::set(&self.socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+            .context("failed to attach a socket filter")
     }
 
     /// Takes the connection that waits longest; blocks while there is none.
@@ -84,6 +107,25 @@ impl Listener {
         }
     }
 
+    /// Stops to listen; the socket stays.
+    pub(crate) fn stop(&self) -> Result<()> {
+        shutdown(&self.socket, Shutdown::Both).context("failed to shut a listener down")
+    }
+
+    /// Closes it; another socket takes the place, which is of no use.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        let useless =
+            socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        self.socket = useless.into();
+        self.inode = None;
+        Ok(())
+    }
+
+    /// The socket itself.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
     /// The address and port it is bound to.
     pub(crate) fn bound(&self) -> SocketAddr {
         self.bound
@@ -99,8 +141,8 @@ impl Listener {
         self.backlog() + 1
     }
 
-    /// The inode number of its socket.
-    pub(crate) fn inode(&self) -> u64 {
+    /// The inode number of its socket, until it is closed.
+    pub(crate) fn inode(&self) -> Option<u64> {
         self.inode
     }
 

@@ -16,12 +16,16 @@ mod filters;
 mod flood;
 mod flow;
 mod gates;
+mod halfopen;
 mod healthy;
+mod icmp;
+mod inetdiag;
 mod leftovers;
 mod listener;
 mod mixed;
 mod netns;
 mod netstat;
+mod option;
 mod peer;
 mod process;
 mod provoke;
@@ -29,11 +33,13 @@ mod report;
 mod rig;
 mod rtnetlink;
 mod run;
+mod scarcity;
 mod scenario;
 mod scenarios;
 mod segment;
 mod setting;
 mod skips;
+mod sockopt;
 mod storm;
 mod sysctl;
 mod text;
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut cases = [
+        scenarios::cases(),
         variants::cases(),
         healthy::cases(),
         mixed::cases(),

@@ -102,7 +102,8 @@ const PHASES: &[Phase] = &[
 /// What one share came to.
 struct Outcome {
     reason: &'static str,
-    bound: End,
+    /// Stays open until the trace has ended: what waits for it is not to be dropped too.
+    listener: Listener,
     refused: Vec<Flow>,
     cpu: u32,
 }
@@ -168,8 +169,7 @@ fn besiege(
     let refused = storm(&mut rig).context(share.reason)?;
     let few = refused.len() < share.packets / 2;
     ensure!(!few, "{}: only {} of {} were refused", share.reason, refused.len(), share.packets);
-    let bound = rig.listener.bound().into();
-    Ok((rig.peer, Outcome { reason: share.reason, bound, refused, cpu }))
+    Ok((rig.peer, Outcome { reason: share.reason, listener: rig.listener, refused, cpu }))
 }
 
 fn prepare(share: &Share, peer: Peer, cpu: u32, port: u16) -> Result<(Rig, Storm)> {
@@ -188,7 +188,8 @@ fn judge(outcomes: &[Outcome], netns: u64, moved: &Counters, report: &Report) ->
     for outcome in outcomes {
         let refused = u64::try_from(outcome.refused.len())?;
         totals.insert(outcome.reason.to_owned(), refused);
-        by_listener.insert(outcome.bound, BTreeMap::from([(outcome.reason.to_owned(), refused)]));
+        let bound = End::from(outcome.listener.bound());
+        by_listener.insert(bound, BTreeMap::from([(outcome.reason.to_owned(), refused)]));
         let ends = outcome.refused.iter().map(|flow| (flow.client.into(), flow.server.into()));
         flows.extend(ends.map(|(peer, local)| (outcome.reason, outcome.cpu, peer, local)));
     }

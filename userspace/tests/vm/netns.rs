@@ -19,6 +19,7 @@ use crate::sysctl;
 
 const OWN: &str = "/proc/thread-self/ns/net";
 const RESIDENT: &str = "SYNDROP_VM_RESIDENT";
+const INITIAL: &str = "/proc/1/ns/net";
 
 /// The network namespace that the process came from.
 #[derive(Debug)]
@@ -28,6 +29,11 @@ impl Home {
     /// Where the calling thread is now.
     pub(crate) fn here() -> Result<Self> {
         Ok(Self(File::open(OWN).with_context(|| format!("failed to open {OWN}"))?))
+    }
+
+    /// The initial one, wherever this process is.
+    pub(crate) fn of_the_machine() -> Result<Self> {
+        Ok(Self(File::open(INITIAL).with_context(|| format!("failed to open {INITIAL}"))?))
     }
 
     /// Runs something there, on a thread of its own.

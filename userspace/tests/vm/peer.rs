@@ -5,7 +5,7 @@
 //! test goes on.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -61,12 +61,32 @@ impl Peer {
         self.link
     }
 
+    /// Sets the link down: its routes are gone, packets can no longer be sent.
+    pub(crate) fn unplug(&mut self) -> Result<()> {
+        rtnetlink::set_down(self.tun.index())
+    }
+
+    /// Sends a packet as it is.
+    pub(crate) fn send_raw(&mut self, packet: &[u8]) -> Result<()> {
+        self.tun.send(packet)
+    }
+
     /// The n-th client, on its way to a server's port.
     pub(crate) fn flow(&self, family: Family, n: u16, port: u16) -> Flow {
         Flow {
             client: self.link.client(family, n),
             server: SocketAddr::new(self.link.server(family), port),
         }
+    }
+
+    /// Leads packets to a host to this link, which its address alone would not.
+    pub(crate) fn add_route(&self, host: IpAddr) -> Result<()> {
+        rtnetlink::add_route(self.tun.index(), host)
+    }
+
+    /// And no longer.
+    pub(crate) fn delete_route(&self, host: IpAddr) -> Result<()> {
+        rtnetlink::delete_route(self.tun.index(), host)
     }
 
     /// Sends one segment.

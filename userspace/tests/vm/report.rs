@@ -119,7 +119,8 @@ pub(crate) struct Sysctls {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Owner {
     pub(crate) netns: u64,
-    pub(crate) inode: u64,
+    /// Unknown once the listener was closed.
+    pub(crate) inode: Option<u64>,
     pub(crate) cookie: Option<String>,
     pub(crate) bound: End,
     pub(crate) pid: Option<u32>,

@@ -2,7 +2,6 @@
 //!
 //! `setting.rs` makes what it is played on, `verdict.rs` compares what came out.
 
-use crate::case::Need;
 use crate::flow::Family;
 use crate::provoke::Provoke;
 
@@ -18,10 +17,15 @@ pub(crate) enum Bound {
     Any,
 }
 
+/// What the kernel must have; the text says what is missing.
+pub(crate) type Need = fn() -> anyhow::Result<Option<String>>;
+
 /// Which kind of socket listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Tcp,
+    /// Others may listen on the same address (`SO_REUSEPORT`).
+    Shared,
     /// A TCP socket of the kernel's own listens inside it.
     Mptcp,
 }
@@ -48,6 +52,8 @@ pub(crate) struct Scenario {
     /// Counters that each refused packet moves by one. No other may move.
     pub(crate) moves: &'static [&'static str],
     pub(crate) need: Option<Need>,
+    /// Whether timers decide which of the clients is the first.
+    pub(crate) any_order: bool,
     /// What syndrop must be asked for to show it, beyond drops by the listener's own code.
     pub(crate) asks: &'static [&'static str],
 }

@@ -4,10 +4,17 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::case::Case;
 use crate::flow::Family;
-use crate::netstat::Netstat;
 use crate::provoke;
 use crate::scenario::{Bound, Kind, Scenario};
+
+mod ack;
+mod cookie;
+mod notice;
+
+mod before;
+mod request;
 
 const COOKIES_OFF: (&str, u32) = ("tcp_syncookies", 0);
 const COOKIES_ALWAYS: (&str, u32) = ("tcp_syncookies", 2);
@@ -29,6 +36,7 @@ const USUAL: Scenario = Scenario {
     accept_queue: 0,
     moves: &["ListenDrops"],
     need: None,
+    any_order: false,
     asks: &[],
 };
 
@@ -118,16 +126,6 @@ const SCENARIOS: &[Scenario] = &[
         accept_queue: 1,
         ..ACCEPT_QUEUE_FULL_SYN
     },
-    Scenario {
-        name: "unattributed-cookie-ack",
-        sysctls: &[COOKIES_ALWAYS],
-        provoke: provoke::accept_queue_full_cookie_ack,
-        stage: "cookie-ack",
-        function: syn_recv_sock,
-        accept_queue: 9,
-        moves: &["ListenDrops", "ListenOverflows", "SyncookiesRecv"],
-        ..USUAL
-    },
     NO_ROUTE,
     Scenario {
         name: "syn-dst-not-unicast",
@@ -183,28 +181,18 @@ const SCENARIOS: &[Scenario] = &[
         need: Some(mptcp),
         ..USUAL
     },
-    Scenario {
-        name: "unattributed-ack-paws",
-        provoke: provoke::paws,
-        stage: "ack",
-        function: |_| "tcp_check_req",
-        moves: &["PAWSEstab"],
-        ..USUAL
-    },
-    Scenario {
-        name: "unattributed-ack-tsecr",
-        provoke: provoke::tsecr,
-        stage: "ack",
-        function: |_| "tcp_check_req",
-        moves: &["TSEcrRejected"],
-        need: Some(counts_tsecr),
-        ..USUAL
-    },
 ];
 
 /// Every row.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    SCENARIOS.iter()
+    let tables =
+        [SCENARIOS, ack::ROWS, cookie::ROWS, notice::ROWS, request::SCENARIOS, before::SCENARIOS];
+    tables.into_iter().flatten()
+}
+
+/// Scenarios whose events name no listener, so that they need a trace of their own.
+pub(crate) fn cases() -> Vec<Case> {
+    before::cases()
 }
 
 /// A v4-mapped client is refused by the IPv4 function, inside the IPv6 one.
@@ -212,6 +200,13 @@ fn syn_recv_sock(family: Family) -> &'static str {
     match family {
         Family::V4 | Family::Mapped => "tcp_v4_syn_recv_sock",
         Family::V6 => "tcp_v6_syn_recv_sock",
+    }
+}
+
+fn rcv(family: Family) -> &'static str {
+    match family {
+        Family::V4 | Family::Mapped => "tcp_v4_rcv",
+        Family::V6 => "tcp_v6_rcv",
     }
 }
 
@@ -223,13 +218,8 @@ fn conn_request(family: Family) -> &'static str {
 }
 
 /// Kernels without it have no sockets of that protocol.
+#[expect(clippy::unnecessary_wraps, reason = "needs of other scenarios can fail to be read")]
 fn mptcp() -> Result<Option<String>> {
     let has = Path::new("/proc/sys/net/mptcp/enabled").exists();
     Ok((!has).then(|| "this kernel has no MPTCP".to_owned()))
-}
-
-/// Kernels that check the echoed time also count what they refuse for it.
-fn counts_tsecr() -> Result<Option<String>> {
-    let missing = "this kernel does not check echoed timestamps: it has no counter TSEcrRejected";
-    Ok((!Netstat::read()?.has("TSEcrRejected")).then(|| missing.to_owned()))
 }

@@ -21,6 +21,7 @@ pub(crate) struct Segment {
     pub(crate) syn: bool,
     pub(crate) ack: bool,
     pub(crate) rst: bool,
+    pub(crate) fin: bool,
     pub(crate) seq: u32,
     pub(crate) ack_seq: u32,
     /// The timestamps option: the sender's clock, and the echo of the other's.
@@ -51,6 +52,7 @@ impl Segment {
         header.syn = self.syn;
         header.ack = self.ack;
         header.rst = self.rst;
+        header.fin = self.fin;
         header.acknowledgment_number = self.ack_seq;
         let mut options = Vec::new();
         if self.syn {
@@ -76,6 +78,7 @@ impl Segment {
             syn: header.syn,
             ack: header.ack,
             rst: header.rst,
+            fin: header.fin,
             seq: header.sequence_number,
             ack_seq: header.acknowledgment_number,
             stamps,

@@ -65,8 +65,13 @@ pub(crate) fn scene(
 
 fn events(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -> Result<()> {
     let refused = &played.provoked.refused;
-    let here = report.drops.iter().filter(|event| event.listener.netns == setting.netns);
-    let events: Vec<_> = here.collect();
+    let here = |event: &&DropEvent| event.listener.netns == setting.netns;
+    let mut events: Vec<_> = report.drops.iter().filter(here).collect();
+    if row.is_notice() {
+        ensure!(events.is_empty(), "nothing was refused: {events:?}");
+        let notices = report.notices.iter().map(|notice| &notice.event).filter(here);
+        events = notices.filter(|event| event.reason == row.reason).collect();
+    }
     ensure!(
         events.len() == refused.len(),
         "{} events for {} refused packets: {events:?}",
@@ -74,6 +79,7 @@ fn events(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -
         refused.len(),
     );
     for (number, (event, refused)) in events.into_iter().zip(refused).enumerate() {
+        let refused = &in_place(row, &played.provoked.refused, *refused, event);
         one(row, setting, played, refused, event)
             .with_context(|| format!("event {number} is wrong"))?;
     }
@@ -112,6 +118,16 @@ pub(crate) fn header(report: &Report) -> Result<()> {
     }
     ensure!(header.probes.iter().all(|probe| !probe.name.is_empty()), "a probe has no name");
     Ok(())
+}
+
+/// What an event should be about. Where the order is open, the packet that it names has the place
+/// of the one that was expected, and what depends on the place alone.
+fn in_place(row: &Scenario, all: &[Refused], expected: Refused, event: &DropEvent) -> Refused {
+    let named = all.iter().find(|refused| event.peer == refused.flow.client.into());
+    match named {
+        Some(named) if row.any_order => Refused { flow: named.flow, ..expected },
+        _ => expected,
+    }
 }
 
 fn one(
@@ -178,13 +194,19 @@ fn differences(expected: &DropEvent, event: &DropEvent) -> Result<Vec<String>> {
 fn totals(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -> Result<()> {
     let summary = &report.summary;
     let here = summary.by_listener.iter().filter(|line| line.listener.netns == setting.netns);
-    let [listener] = here.collect::<Vec<_>>()[..] else { bail!("not one listener: {summary:?}") };
-    let refused = u64::try_from(played.provoked.refused.len())?;
-    let drops = BTreeMap::from([(row.reason.to_owned(), refused)]);
-    ensure!(listener.drops == drops, "the listener's drops are not {drops:?}");
-    let same = listener.listener.inode == setting.rig.listener.inode();
-    ensure!(same || row.kind == Kind::Mptcp, "another listener");
-    ensure!(listener.local == End::from(setting.rig.listener.bound()), "another listener");
+    let listeners: Vec<_> = here.collect();
+    match listeners[..] {
+        [] if row.is_notice() => {}
+        [listener] if !row.is_notice() => {
+            let refused = u64::try_from(played.provoked.refused.len())?;
+            let drops = BTreeMap::from([(row.reason.to_owned(), refused)]);
+            ensure!(listener.drops == drops, "the listener's drops are not {drops:?}");
+            let same = listener.listener.inode == setting.rig.listener.inode();
+            ensure!(same || row.kind == Kind::Mptcp, "another listener");
+            ensure!(listener.local == End::from(setting.rig.listener.bound()), "another listener");
+        }
+        _ => bail!("not the listeners that were expected: {listeners:?}"),
+    }
     let moved = RECONCILED.iter().filter_map(|name| played.moved.get_key_value(*name));
     let moved: Counters = moved.map(|(name, by)| (name.clone(), *by)).collect();
     let kernel = summary.kernel(setting.netns);

@@ -106,7 +106,13 @@ impl Model<'_> {
             &[("protocol", half), ("transport_header", half), ("network_header", half)],
         );
         let union = making.blob.union("", 8, &[("", headers, 0), ("headers", headers, 0)]);
-        making.structure("sk_buff", &[("len", int), ("", union), ("head", pointer)]);
+        making.structure(
+            "sk_buff",
+            &[("len", int), ("", union), ("head", pointer), ("dev", pointer)],
+        );
+        making.structure("net_device", &[("nd_net", possible_net)]);
+        making.structure("inet_sock", &[("pinet6", pointer), ("min_ttl", byte)]);
+        making.structure("ipv6_pinfo", &[("min_hopcount", byte)]);
         making.structure("mptcp_sock", &[("token", int)]);
         let mibs = making.blob.array(long, 130);
         making.structure("linux_mib", &[("mibs", mibs)]);
@@ -164,7 +170,11 @@ impl Model<'_> {
             let returns = match hook.when {
                 When::ReturnsBool => truth,
                 When::ReturnsVoid => VOID,
-                When::Always | When::WithoutCounters | When::Where(_) | When::IfPresent => int,
+                When::Always
+                | When::WithoutCounters
+                | When::Where(_)
+                | When::IfPresent
+                | When::Without(_) => int,
             };
             let parameters: Vec<&str> =
                 hook.args.iter().filter_map(|(_, names)| names.first()).copied().collect();

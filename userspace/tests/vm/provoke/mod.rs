@@ -4,9 +4,14 @@
 //! saw what the reason promises them, and says which packets they were.
 
 mod ack;
+mod before;
+mod child;
 mod cookie;
+mod fastopen;
 mod mptcp;
 mod other;
+mod packet;
+mod request;
 mod syn;
 
 use anyhow::Result;
@@ -14,9 +19,28 @@ use anyhow::Result;
 use crate::rig::{Refused, Rig};
 
 pub(crate) use ack::{accept_queue_full_ack, accept_queue_full_ack_rst};
-pub(crate) use cookie::{accept_queue_full_cookie_ack, accept_queue_full_cookie_syn};
+pub(crate) use before::{
+    few_hops, filtered_acks, filtered_syns, garbled_syns, syn_fin, syns_to_timewait, unsigned_syns,
+};
+pub(crate) use child::{
+    no_memory, no_memory_and_reset, no_memory_for_cookies, route_lost, route_lost_for_cookies,
+    route_lost_for_good,
+};
+pub(crate) use cookie::{
+    accept_queue_full_cookie_ack, accept_queue_full_cookie_syn, cookies_of_other_options,
+    cookies_sent, forged_cookies, stray_acks,
+};
+pub(crate) use fastopen::{tfo_child, tfo_queue_full};
 pub(crate) use mptcp::unknown_token;
-pub(crate) use other::{mapped_source, no_route, not_unicast, paws, tsecr};
+pub(crate) use other::{mapped_source, no_route, not_unicast};
+pub(crate) use packet::{
+    client_reset, deferred, far_reset, near_reset, no_flags, other_syn, out_of_window, paws,
+    too_soon, tsecr, wrong_number, wrong_number_among_cookies,
+};
+pub(crate) use request::{
+    accepted, child_not_accepted, destroyed, expired, icmp_error, listener_closed, listener_gone,
+    migrated, packet_for_the_gone, synack_repeated, synack_unsendable,
+};
 pub(crate) use syn::{accept_queue_full_syn, syn_backlog_reserved, syn_queue_full};
 
 /// What a provocation led to.

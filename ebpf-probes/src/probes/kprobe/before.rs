@@ -1,0 +1,55 @@
+//! Hooks on what a packet passes before the listener's own code; attached on demand only.
+
+use aya_ebpf::programs::{ProbeContext, RetProbeContext};
+use ebpf_probes::{Arg, Function, Milestone};
+
+use super::{address, returned, returned_error, returned_true};
+use crate::probes::before;
+
+entry!(v4_received, ctx =>
+    before::enter(address(&ctx, Arg::V4ReceivedSkb), Function::TcpV4Rcv));
+exit!(v4_received_exit, _ctx => before::exit());
+entry!(v6_received, ctx =>
+    before::enter(address(&ctx, Arg::V6ReceivedSkb), Function::TcpV6Rcv));
+exit!(v6_received_exit, _ctx => before::exit());
+
+entry!(filter_entered, ctx => before::enter_gate(
+    address(&ctx, Arg::FilterSk),
+    address(&ctx, Arg::FilterSkb),
+));
+exit!(filter_entered_exit, ctx => if returned_error(&ctx) {
+    before::refused(Milestone::FilterRefused);
+});
+entry!(policy_entered, ctx => before::enter_gate(
+    address(&ctx, Arg::PolicySk),
+    address(&ctx, Arg::PolicySkb),
+));
+exit!(policy_entered_exit, ctx => if !returned_error(&ctx) {
+    before::refused(Milestone::PolicyRefused);
+});
+// A bool, or one of the kernel's drop reasons, of which all that count here are below 256.
+entry!(signature_entered, ctx => before::enter_gate(
+    address(&ctx, Arg::SignatureSk),
+    address(&ctx, Arg::SignatureSkb),
+));
+exit!(signature_entered_exit, ctx => if returned_true(&ctx) {
+    before::refused(Milestone::SignatureRefused);
+});
+entry!(v6_signature_entered, ctx => before::enter_gate(
+    address(&ctx, Arg::V6SignatureSk),
+    address(&ctx, Arg::V6SignatureSkb),
+));
+exit!(v6_signature_entered_exit, ctx => if returned_true(&ctx) {
+    before::refused(Milestone::SignatureRefused);
+});
+
+exit!(v4_listener_found_exit, ctx => before::found(returned(&ctx)));
+exit!(v6_listener_found_exit, ctx => before::found(returned(&ctx)));
+exit!(checksum_exit, ctx => if ctx.ret::<u64>() as u16 != 0 {
+    before::garbled();
+});
+exit!(timewait_exit, ctx => before::met_timewait(ctx.ret::<u64>() as u32));
+entry!(state_entered, ctx => before::enter_state(
+    address(&ctx, Arg::StateSk),
+    address(&ctx, Arg::StateSkb),
+));

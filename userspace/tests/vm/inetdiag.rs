@@ -1,0 +1,63 @@
+//! The one thing that a guest without a recent `ss` needs from `NETLINK_SOCK_DIAG`: to destroy a
+//! socket by its addresses, as `ss -K` does.
+
+use std::net::IpAddr;
+
+use anyhow::{Context, Result, bail};
+use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, bind, recv, send, socket};
+
+use crate::flow::{Family, Flow};
+
+const SOCK_DESTROY: u16 = 21;
+const NLMSG_ERROR: u16 = 2;
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_ACK: u16 = 0x4;
+const HEADER: usize = 16;
+/// `struct inet_diag_req_v2`
+const REQUEST: usize = 56;
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const TCP: u8 = 6;
+const SYN_RECV: u32 = 3;
+const NO_COOKIE: [u8; 8] = [0xff; 8];
+
+/// Destroys the server's half-open request of a flow.
+pub(crate) fn destroy_request(family: Family, flow: &Flow) -> Result<()> {
+    let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, Some(SOCK_DIAG))?;
+    bind(&netlink, &SocketAddrNetlink::new(0, 0))?;
+    let mut message = Vec::with_capacity(HEADER + REQUEST);
+    message.extend(u32::try_from(HEADER + REQUEST)?.to_ne_bytes());
+    message.extend(SOCK_DESTROY.to_ne_bytes());
+    message.extend((NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes());
+    message.extend([0; 8]);
+    message.extend([if family == Family::V4 { AF_INET } else { AF_INET6 }, TCP, 0, 0]);
+    message.extend((1_u32 << SYN_RECV).to_ne_bytes());
+    message.extend(flow.server.port().to_be_bytes());
+    message.extend(flow.client.port().to_be_bytes());
+    for address in [flow.server.ip(), flow.client.ip()] {
+        message.extend(match (family, address) {
+            (Family::V4, IpAddr::V4(address)) => [&address.octets()[..], &[0; 12]].concat(),
+            (_, IpAddr::V4(address)) => address.to_ipv6_mapped().octets().to_vec(),
+            (_, IpAddr::V6(address)) => address.octets().to_vec(),
+        });
+    }
+    message.extend(0_u32.to_ne_bytes());
+    message.extend(NO_COOKIE);
+    send(&netlink, &message, SendFlags::empty())?;
+
+    let mut answer = [0; 512];
+    let (length, _) = recv(&netlink, &mut answer[..], RecvFlags::empty())?;
+    let answer = &answer[..length];
+    let number = |at: usize| <[u8; 4]>::try_from(answer.get(at..at + 4)?).ok();
+    match (answer.get(4..6), number(HEADER)) {
+        (Some(kind), Some(code)) if kind == NLMSG_ERROR.to_ne_bytes() => {
+            match i32::from_ne_bytes(code) {
+                0 => Ok(()),
+                code => Err(std::io::Error::from_raw_os_error(-code))
+                    .with_context(|| format!("failed to destroy the request of {flow:?}")),
+            }
+        }
+        _ => bail!("failed to read the kernel's answer of {length} bytes"),
+    }
+}

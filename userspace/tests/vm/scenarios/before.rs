@@ -1,0 +1,119 @@
+//! Drops before the listener's own code, and those of them of which no listener is known.
+
+use anyhow::{Result, ensure};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{USUAL, rcv};
+use crate::case::Case;
+use crate::flow::Family;
+use crate::netns::Home;
+use crate::provoke;
+use crate::scenario::Scenario;
+use crate::setting::Setting;
+use crate::trace::{Trace, Vantage};
+
+const ASKED: &[&str] = &["--before-listener"];
+
+/// What these rows have in common.
+const BEFORE: Scenario = Scenario {
+    count: 3,
+    stage: "syn",
+    outcome: Some("silent"),
+    function: rcv,
+    moves: &[],
+    asks: ASKED,
+    ..USUAL
+};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "pre-socket-filter",
+        provoke: provoke::filtered_syns,
+        reason: "pre-socket-filter",
+        ..BEFORE
+    },
+    Scenario {
+        name: "pre-socket-filter-ack",
+        provoke: provoke::filtered_acks,
+        reason: "pre-socket-filter",
+        stage: "ack",
+        ..BEFORE
+    },
+    Scenario {
+        name: "pre-md5-ao",
+        provoke: provoke::unsigned_syns,
+        reason: "pre-md5-ao",
+        ..BEFORE
+    },
+    Scenario { name: "pre-min-ttl", provoke: provoke::few_hops, reason: "pre-min-ttl", ..BEFORE },
+    Scenario {
+        name: "syn-fin",
+        provoke: provoke::syn_fin,
+        reason: "syn-fin",
+        function: |_| "tcp_rcv_state_process",
+        ..BEFORE
+    },
+];
+
+/// Rows whose packets are thrown away before anybody asks who listens.
+const UNKNOWN: &[Scenario] = &[
+    Scenario { name: "pre-csum", provoke: provoke::garbled_syns, reason: "pre-csum", ..BEFORE },
+    Scenario {
+        name: "pre-timewait",
+        provoke: provoke::syns_to_timewait,
+        reason: "pre-timewait",
+        outcome: None,
+        ..BEFORE
+    },
+];
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for row in UNKNOWN {
+        for &family in row.families {
+            cases.push(Case::new(format!("{}::{family}", row.name), move || play(row, family)));
+        }
+    }
+    cases
+}
+
+/// The events name both ends and the namespace, and no listener.
+fn play(row: &Scenario, family: Family) -> Result<()> {
+    let home = Home::here()?;
+    let mut setting = Setting::make(row, family)?;
+    let trace = Trace::start(Vantage::Host(&home), row.asks)?;
+    let played = setting.play(row)?;
+    ensure!(played.moved.is_empty(), "counters moved: {:?}", played.moved);
+    let process = trace.into_process();
+    process.signal(Signal::INT)?;
+    let ending = process.wait()?;
+    ending.ensure_code(0)?;
+    let lines = ending.stdout.lines().map(serde_json::from_str::<Value>);
+    let lines = lines.collect::<Result<Vec<_>, _>>()?;
+    let events: Vec<_> = lines.iter().filter(|line| line["type"] == "drop").collect();
+    let refused = &played.provoked.refused;
+    ensure!(events.len() == refused.len(), "not {} events: {events:?}", refused.len());
+    for (event, refused) in events.iter().zip(refused) {
+        let end = |end: std::net::SocketAddr| json!({"addr": end.ip(), "port": end.port()});
+        for (field, expected) in [
+            ("reason", json!(row.reason)),
+            ("stage", json!(row.stage)),
+            ("evidence", json!("observed")),
+            ("function", json!((row.function)(family))),
+            ("family", json!(family.shown())),
+            ("local", end(refused.flow.server)),
+            ("peer", end(refused.flow.client)),
+            ("accept_queue", json!({"len": null, "limit": null})),
+        ] {
+            ensure!(event[field] == expected, "{field} is not {expected}: {event}");
+        }
+        let listener = &event["listener"];
+        ensure!(listener["netns"] == setting.netns, "another namespace: {event}");
+        ensure!(listener["inode"].is_null() && listener["bound"].is_null(), "{event}");
+    }
+    let summary = lines.last().map(|line| &line["drops"]);
+    let expected = json!({row.reason: refused.len()});
+    ensure!(summary == Some(&expected), "totals {summary:?}, not {expected}");
+    Ok(())
+}
