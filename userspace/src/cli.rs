@@ -12,11 +12,15 @@ use crate::catalogue;
 use crate::decode::Family;
 use crate::filter::Netns;
 
+mod completions;
 mod ids;
 mod listeners;
+mod run;
 mod words;
 
+pub use completions::{Completions, For, script};
 pub use listeners::{ListenerFilter, Listeners, SortKey};
+pub use run::{Format, Run};
 use words::{duration, network};
 
 const EXAMPLES: &str = "\
@@ -26,9 +30,29 @@ Examples:
   syndrop -d 10s --json -o drops.json   record ten seconds
   syndrop replay drops.json             show a recording, without any rights
   syndrop -d 1m --fail-on-drop          exit with 1 if anything was dropped
+  syndrop run -- cargo test             the same for as long as a command runs
+  syndrop explain syn-queue-full        what a reason means, and what to do
+  syndrop doctor                        whether it would work here
 
 Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run,
 69 this kernel cannot do it, 77 not permitted.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  syndrop explain                          every reason in a line, by stage
+  syndrop explain accept-queue-full-ack    all that is known of one
+  syndrop explain --json | jq -r .reason   their ids";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  syndrop doctor                                  what is missing for me
+  sudo syndrop doctor                             what is missing for root
+  sudo syndrop doctor --json | jq .unobservable   what this kernel hides";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(syndrop completions bash)
+  syndrop completions fish > ~/.config/fish/completions/syndrop.fish";
 
 /// Name every connection that a TCP listener drops: the branch, both queues, the limit that bit
 #[derive(Debug, Parser)]
@@ -59,6 +83,21 @@ pub enum Command {
     /// Show both queues of every listener, what set their limits, and who owns them
     #[command(after_help = listeners::COLUMNS)]
     Listeners(Listeners),
+    /// Trace while a command runs; a gate for CI
+    #[command(after_help = run::EXAMPLES, after_long_help = ids::with_list(run::EXAMPLES))]
+    Run(Run),
+    /// Say what a reason means, where it is in the kernel, and what to do about it
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
+    /// Say what this kernel and these rights allow, and what to do about what they do not
+    ///
+    /// Nothing is attached, and no rights are needed. The exit status is the one that `trace` would
+    /// end with: 0 if it would work, 69 if this kernel cannot do it, 77 if rights are missing.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
+    /// Write completions for a shell to stdout
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
     /// Feed a recording of `trace --json` through the same filters and formats
     #[command(after_long_help = ids::list())]
     Replay(Replay),
@@ -95,6 +134,27 @@ pub struct Trace {
     /// What is shown.
     #[command(flatten)]
     pub filter: Filter,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A reason or a notice; all of them, by stage, if nothing is said
+    #[arg(value_name = "ID", value_parser = completions::REASONS,
+ hide_possible_values = true)]
+    pub reason: Option<Reason>,
+
+    /// Write JSON, one object a line, instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Write JSON instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `replay`.
@@ -171,7 +231,8 @@ pub struct Filter {
         long = "reason",
         value_name = "ID",
         value_delimiter = ',',
-        value_parser = ids::reason
+        value_parser = completions::REASONS,
+ hide_possible_values = true
     )]
     pub reasons: Vec<Reason>,
 
@@ -186,7 +247,8 @@ pub struct Filter {
         value_name = "ID",
         num_args = 0..=1,
         value_delimiter = ',',
-        value_parser = ids::notice
+        value_parser = completions::NOTICES,
+ hide_possible_values = true
     )]
     pub notices: Option<Vec<Reason>>,
 

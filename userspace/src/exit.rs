@@ -5,23 +5,47 @@ use std::process::ExitCode;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// Normally; Ctrl-C, SIGTERM and a reader that went away included.
-    Ended = 0,
+    Ended,
     /// Drops were seen and the user asked to fail on them.
-    GateFailed = 1,
+    GateFailed,
     /// Wrong usage, or it could not run.
-    Failed = 2,
+    Failed,
     /// This kernel cannot do it (`EX_UNAVAILABLE` of sysexits.h).
-    Unsupported = 69,
+    Unsupported,
     /// These rights do not suffice (`EX_NOPERM` of sysexits.h).
-    NotPermitted = 77,
+    NotPermitted,
+    /// `run` itself failed, for whatever reason, as `env` and `timeout` say it.
+    WrapperFailed,
+    /// The command of `run` is there and cannot be executed.
+    CannotExecute,
+    /// The command of `run` is not there.
+    CommandNotFound,
+    /// The command of `run` failed, with this status.
+    CommandFailed(u8),
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ended => 0,
+            Self::GateFailed => 1,
+            Self::Failed => 2,
+            Self::Unsupported => 69,
+            Self::NotPermitted => 77,
+            Self::WrapperFailed => 125,
+            Self::CannotExecute => 126,
+            Self::CommandNotFound => 127,
+            Self::CommandFailed(status) => status,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -59,9 +83,13 @@ mod tests {
             (Exit::Failed, 2),
             (Exit::Unsupported, 69),
             (Exit::NotPermitted, 77),
+            (Exit::WrapperFailed, 125),
+            (Exit::CannotExecute, 126),
+            (Exit::CommandNotFound, 127),
+            (Exit::CommandFailed(143), 143),
         ];
         for (exit, number) in all {
-            assert_eq!(exit as u8, number);
+            assert_eq!(exit.code(), number);
         }
     }
 

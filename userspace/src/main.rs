@@ -8,7 +8,14 @@ use syndrop::cli::Cli;
 use syndrop::{commands, render};
 
 fn main() -> ExitCode {
-    match commands::run(&Cli::parse()) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return commands::usage(&error).into();
+        }
+    };
+    match commands::run(&cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             // The status says it, too.

@@ -45,8 +45,8 @@ pub enum PipelineError<E> {
     Write(#[source] io::Error),
 }
 
-/// Runs until the source ends, a limit is reached or `stop` resolves; then sums up. Says how many
-/// drops were shown or counted. That nobody reads the data any more is an end like others.
+/// Runs until the source ends, a limit is reached or `stop` resolves; then sums up, and hands back
+/// what it summed up. That nobody reads the data any more is an end like others.
 ///
 /// # Errors
 /// If the source fails or the data cannot be written.
@@ -55,7 +55,7 @@ pub async fn run<S: Source>(
     sinks: Sinks<'_>,
     limits: Limits,
     stop: impl Future<Output = ()>,
-) -> Result<u64, PipelineError<S::Error>> {
+) -> Result<Summary, PipelineError<S::Error>> {
     let left = limits.count.unwrap_or(u64::MAX);
     let mut line = Line {
         sinks,
@@ -67,7 +67,7 @@ pub async fn run<S: Source>(
     match line.stream(source, limits.duration, stop).await {
         Err(PipelineError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
             let snapshot = source.snapshot(&mut line.batch).map_err(PipelineError::Source)?;
-            Ok(line.totals(&snapshot).count())
+            Ok(line.sum_up(&snapshot))
         }
         ended => ended,
     }
@@ -87,7 +87,7 @@ impl Line<'_> {
         source: &mut S,
         duration: Option<Duration>,
         stop: impl Future<Output = ()>,
-    ) -> Result<u64, PipelineError<S::Error>> {
+    ) -> Result<Summary, PipelineError<S::Error>> {
         let deadline = async {
             match duration {
                 Some(duration) => tokio::time::sleep(duration).await,
@@ -166,18 +166,20 @@ impl Line<'_> {
         })
     }
 
-    fn summary(&mut self, snapshot: &Snapshot) -> io::Result<u64> {
-        let totals = self.totals(snapshot);
-        let drops = totals.count();
-        let summary = Summary {
+    fn sum_up(&mut self, snapshot: &Snapshot) -> Summary {
+        Summary {
             duration: snapshot.duration,
-            totals,
+            totals: self.totals(snapshot),
             counters: reconcile(snapshot),
             losses: snapshot.losses,
-        };
+        }
+    }
+
+    fn summary(&mut self, snapshot: &Snapshot) -> io::Result<Summary> {
+        let summary = self.sum_up(snapshot);
         self.sinks.render.summary(self.sinks.data, &summary)?;
         self.sinks.data.flush()?;
-        Ok(drops)
+        Ok(summary)
     }
 }
 

@@ -114,6 +114,10 @@ pub(crate) struct Vm {
     /// Write the files that COMMAND leaves in the guest's /out to this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Take this file, or all that is in this directory, into the guest, below /work; a program
+    /// brings its libraries
+    #[arg(long, value_name = "PATH")]
+    pub(crate) with: Vec<PathBuf>,
     /// What to run in the guest, as root
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,

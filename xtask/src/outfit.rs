@@ -1,8 +1,11 @@
 //! What every guest carries: PID 1, the modules, a shell, busybox, and whatever a command adds.
 
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use boundary::plan::{self, Plan};
 use tempfile::NamedTempFile;
 
@@ -12,6 +15,9 @@ use crate::kernels::Kernel;
 use crate::modules::{Modules, Need};
 use crate::programs::{self, GuestFile, Release};
 use crate::toolchain;
+
+/// Where files of the person's own lie in the guest.
+pub(crate) const WORK_DIR: &str = "/work";
 
 /// Where every guest's shell and tools come from.
 pub(crate) const PACKAGES: &[&str] = &["bash", "busybox-static"];
@@ -79,6 +85,33 @@ impl Outfit {
         Ok(())
     }
 
+    /// A file of this machine, or all that is in a directory, in the guest's `directory`. A program
+    /// brings its libraries.
+    pub(crate) fn own_files(&mut self, host: &Path, directory: &str) -> Result<()> {
+        let named =
+            fs::canonicalize(host).with_context(|| format!("failed to find {}", host.display()))?;
+        let Some(name) = named.file_name() else {
+            bail!("failed to take {} into the guest: it has no name", host.display());
+        };
+        let guest = format!("{directory}/{}", name.to_string_lossy());
+        if named.is_dir() {
+            self.archive.directory(&guest, 0o755);
+            let entries = fs::read_dir(&named)
+                .with_context(|| format!("failed to list {}", named.display()))?;
+            for entry in entries {
+                self.own_files(&entry?.path(), &guest)?;
+            }
+            return Ok(());
+        }
+        let mode = fs::metadata(&named)?.permissions().mode() & 0o777;
+        self.archive.host_file(&guest, &named, mode);
+        if is_elf(&named)? {
+            let libraries = programs::closure(&named)?.into_iter().skip(1);
+            self.add(libraries.collect());
+        }
+        Ok(())
+    }
+
     /// Programs of Debian's packages at their own paths, with their libraries; where packages
     /// cannot be had, this machine's own programs of the same names.
     pub(crate) fn programs(&mut self, packages: &[&str], programs: &[&str]) -> Result<()> {
@@ -142,4 +175,13 @@ impl Outfit {
             self.archive.host_file(&guest.to_string_lossy(), &host, 0o755);
         }
     }
+}
+
+/// Whether it is a program or a library, and no script or data.
+fn is_elf(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(4).read_to_end(&mut start))
+        .with_context(|| format!("failed to read {}", path.display()))?;
+    Ok(start == b"\x7fELF")
 }

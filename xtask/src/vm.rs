@@ -12,7 +12,7 @@ use crate::artifact;
 use crate::cli::Vm;
 use crate::kernels::Kernel;
 use crate::machine::{Machine, OnInterrupt, Progress};
-use crate::outfit::Outfit;
+use crate::outfit::{Outfit, WORK_DIR};
 use crate::qemu::Qemu;
 
 /// A session of its own, so that Ctrl-C and job control work on the guest's terminal.
@@ -26,6 +26,9 @@ pub(crate) fn run(options: &Vm) -> Result<i32> {
     }
     let kernel = options.kernel.provide()?;
     let mut outfit = equip(&kernel)?;
+    for path in &options.with {
+        outfit.own_files(path, WORK_DIR)?;
+    }
     let argv: Vec<&str> = if interactive {
         size_terminal(&mut outfit)?;
         SHELL.to_vec()

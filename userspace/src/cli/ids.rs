@@ -18,6 +18,14 @@ pub(super) fn reason(word: &str) -> Result<Reason, String> {
     find(word, "reason", |_| true)
 }
 
+/// A reason that is a drop.
+pub(super) fn drop(word: &str) -> Result<Reason, String> {
+    match catalogue::by_slug(word) {
+        Some(entry) if entry.reason.is_notice() => Err("it is a notice, and no drop".to_owned()),
+        _ => find(word, "reason", |entry| !entry.reason.is_notice()),
+    }
+}
+
 /// A notice.
 pub(super) fn notice(word: &str) -> Result<Reason, String> {
     match catalogue::by_slug(word) {
@@ -95,7 +103,7 @@ fn row(text: &mut String, title: &str, entries: impl Iterator<Item = &'static En
 mod tests {
     use ebpf_probes::Reason;
 
-    use super::{COLUMNS, list, notice, reason};
+    use super::{COLUMNS, drop, list, notice, reason};
     use crate::catalogue;
 
     #[test]
@@ -112,6 +120,8 @@ mod tests {
             let error = reason(word).unwrap_err();
             assert!(error.contains(near), "{word}: {error}");
         }
+        assert_eq!(drop("syn-queue-full"), Ok(Reason::SynQueueFull));
+        assert!(drop("cookie-sent").unwrap_err().contains("no drop"));
         assert!(notice("cookie-snt").unwrap_err().contains("cookie-sent?"));
         assert!(notice("syn-queue-full").unwrap_err().contains("a drop"));
     }

@@ -1,14 +1,20 @@
 //! What each subcommand does: a few lines of wiring apiece.
 
+use std::env;
+use std::io::{Write, stdout};
+
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{self, Cli, Command};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, Wanted};
 
+mod doctor;
+mod explain;
 mod listeners;
 mod output;
 mod replay;
+mod run;
 mod stop;
 mod trace;
 
@@ -21,7 +27,25 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
         None => trace::run(&cli.trace),
         Some(Command::Trace(arguments)) => trace::run(arguments),
         Some(Command::Listeners(arguments)) => listeners::run(arguments),
+        Some(Command::Run(arguments)) => run::run(arguments),
+        Some(Command::Explain(arguments)) => explain::run(arguments),
+        Some(Command::Doctor(arguments)) => doctor::run(arguments),
+        Some(Command::Completions(arguments)) => {
+            output::printed(stdout().write_all(&cli::script(arguments.shell)))?;
+            Ok(Exit::Ended)
+        }
         Some(Command::Replay(arguments)) => replay::run(arguments),
+    }
+}
+
+/// What it means for the exit status that the command line was answered by help or by an error.
+/// Whoever wraps a command by `run` tells its failures from those of syndrop by it.
+pub fn usage(error: &clap::Error) -> Exit {
+    let wraps = env::args_os().nth(1).is_some_and(|word| word == "run");
+    match error.exit_code() {
+        0 => Exit::Ended,
+        _ if wraps => Exit::WrapperFailed,
+        _ => Exit::Failed,
     }
 }
 

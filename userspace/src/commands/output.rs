@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::future::Future;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
@@ -54,12 +54,22 @@ impl Output {
         let sinks =
             Sinks { render: &mut *self.render, data: &mut self.data, status: &mut io::stderr() };
         match pipeline::run(source, sinks, limits, stop).await {
-            Ok(drops) => Ok(drops),
+            Ok(summary) => Ok(summary.totals.count()),
             Err(PipelineError::Source(error)) => Err(error.into()),
             Err(PipelineError::Write(source)) => {
                 Err(OutputError::Write { name: self.name, source }.into())
             }
         }
+    }
+}
+
+/// What was written to stdout at once. That nobody reads it any more is no failure.
+pub(super) fn printed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
+            Err(OutputError::Write { name: "stdout".to_owned(), source }.into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -47,7 +47,7 @@ async fn listen((mut interrupt, mut terminate): (Signal, Signal), tell: oneshot:
     // The pipeline may have ended by itself.
     let _ = tell.send(());
     either(&mut interrupt, &mut terminate).await;
-    std::process::exit(Exit::Failed as i32);
+    std::process::exit(Exit::Failed.code().into());
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

@@ -7,6 +7,7 @@
 
 pub mod btf;
 pub mod counters;
+pub mod diagnosis;
 pub mod fields;
 pub mod hooks;
 pub mod namespaces;
@@ -18,6 +19,7 @@ pub mod syn_queue;
 
 pub use btf::KernelBtf;
 pub use counters::TcpExt;
+pub use diagnosis::Diagnosis;
 pub use namespaces::{Baseline, Namespaces};
 pub use plan::{MissingHook, Plan, PlanError, PlannedProbe};
 pub use rights::{Gap, Rights};

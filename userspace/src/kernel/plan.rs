@@ -301,6 +301,6 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod model;
+pub(in crate::kernel) mod model;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,10 @@ use rustix::thread::{CapabilitySet, capabilities};
 use super::btf::{BtfError, VMLINUX};
 use crate::exit::Exit;
 
+mod checks;
+
+pub use checks::{Check, State};
+
 /// Which of its parts the kernel keeps even from root.
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 
@@ -199,10 +203,7 @@ impl Rights {
 
     /// What may be behind a refusal that nothing above explains.
     pub fn suspicions(&self) -> Vec<Gap> {
-        let paranoid = self
-            .paranoid
-            .filter(|level| *level > 2 && !self.has(CapabilitySet::SYS_ADMIN))
-            .map(Gap::Paranoid);
+        let paranoid = self.paranoid.filter(|_| self.strict_perf_events()).map(Gap::Paranoid);
         paranoid.into_iter().chain(self.seccomp.then_some(Gap::Seccomp)).collect()
     }
 
@@ -241,4 +242,4 @@ fn version(release: &str) -> Option<(u32, u32)> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::kernel) mod tests;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Limits, PipelineError, Sinks, run};
 use crate::decode::sample::syn_drop;
 use crate::decode::{Bucket, SynDrop};
-use crate::render::Json;
+use crate::render::{Json, Summary};
 use crate::source::{Event, Lost, Next, Opening, Snapshot, Source, Total};
 
 /// What a source does next.
@@ -79,7 +79,7 @@ fn written(
     mut source: Script,
     limits: Limits,
     stop: impl Future<Output = ()>,
-) -> (Result<u64, PipelineError<Broken>>, Vec<Value>, String) {
+) -> (Result<Summary, PipelineError<Broken>>, Vec<Value>, String) {
     let (mut data, mut status) = (Vec::new(), Vec::new());
     let ended = into(&mut source, &mut data, &mut status, limits, stop);
     let lines = data.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
@@ -93,7 +93,7 @@ fn into(
     status: &mut dyn Write,
     limits: Limits,
     stop: impl Future<Output = ()>,
-) -> Result<u64, PipelineError<Broken>> {
+) -> Result<Summary, PipelineError<Broken>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -112,7 +112,7 @@ fn everything_comes_out_in_order_and_sums_up() {
     let steps =
         vec![Step::Yield(drops(1)), Step::Yield(vec![lost]), Step::Yield(drops(1)), Step::End];
     let (ended, lines, status) = written(script(steps), Limits::default(), pending());
-    assert_eq!(ended.unwrap(), 9);
+    assert_eq!(ended.unwrap().totals.count(), 9);
     assert_eq!(kinds(&lines), ["header", "drop", "lost", "drop", "summary"]);
     assert_eq!(lines[4]["drops"]["accept-queue-full-syn"], 9);
     assert_eq!(status, "");
@@ -122,7 +122,7 @@ fn everything_comes_out_in_order_and_sums_up() {
 fn to_be_stopped_is_a_normal_end_that_still_shows_what_is_in_the_ring() {
     let source = Script { rest: drops(2), ..script(vec![Step::Yield(drops(5))]) };
     let (ended, lines, _) = written(source, Limits::default(), ready(()));
-    assert_eq!(ended.unwrap(), 9);
+    assert_eq!(ended.unwrap().totals.count(), 9);
     assert_eq!(kinds(&lines), ["header", "drop", "drop", "summary"]);
 }
 
@@ -191,7 +191,7 @@ impl Write for Narrow {
     }
 }
 
-fn narrow(room: usize, kind: ErrorKind) -> Result<u64, PipelineError<Broken>> {
+fn narrow(room: usize, kind: ErrorKind) -> Result<Summary, PipelineError<Broken>> {
     let mut data = Narrow { room: Rc::new(RefCell::new(room)), kind };
     let mut source = script(vec![Step::Yield(drops(3))]);
     into(&mut source, &mut data, &mut io::sink(), Limits::default(), pending())
@@ -200,7 +200,7 @@ fn narrow(room: usize, kind: ErrorKind) -> Result<u64, PipelineError<Broken>> {
 #[test]
 fn a_reader_that_went_away_is_a_normal_end() {
     for room in 0..4 {
-        assert_eq!(narrow(room, ErrorKind::BrokenPipe).unwrap(), 9);
+        assert_eq!(narrow(room, ErrorKind::BrokenPipe).unwrap().totals.count(), 9);
     }
 }
 
@@ -219,5 +219,5 @@ fn a_closed_stderr_stops_nothing() {
     let mut source = script(vec![Step::Yield(vec![Event::Note("hm".into())]), Step::End]);
     let mut closed = Narrow { room: Rc::default(), kind: ErrorKind::BrokenPipe };
     let ended = into(&mut source, &mut Vec::new(), &mut closed, Limits::default(), pending());
-    assert_eq!(ended.unwrap(), 9);
+    assert_eq!(ended.unwrap().totals.count(), 9);
 }

@@ -9,16 +9,30 @@ use crate::reconcile::Line;
 use crate::source::{Losses, Lost, Opening};
 use crate::totals::Totals;
 
+mod doctor;
+mod explain;
+mod finding;
 mod foreign;
+mod github;
 mod json;
+mod junit;
 mod listeners;
+mod markdown;
+mod paragraph;
+#[cfg(test)]
+pub(crate) mod sample;
 mod status;
 mod text;
 
+pub use doctor::{doctor, doctor_json};
+pub use explain::{explain, explain_all, explain_json};
 pub use foreign::Foreign;
+pub use github::Github;
 pub use json::Json;
+pub use junit::Junit;
 pub use listeners::{Listeners, Table};
-pub use status::{diagnostics_to_stderr, failure, note, ready};
+pub use markdown::Markdown;
+pub use status::{blind_spots, diagnostics_to_stderr, failure, note, ready, verdict};
 pub use text::Text;
 
 /// Everything there is to say at the end.

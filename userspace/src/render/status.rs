@@ -7,7 +7,9 @@ use ebpf_probes::Reason;
 use log::{LevelFilter, Log, Metadata, Record};
 
 use super::Foreign;
+use super::finding::figures;
 use crate::catalogue;
+use crate::gate::Verdict;
 use crate::source::Opening;
 
 /// A line that the user should see.
@@ -44,6 +46,28 @@ pub fn ready(out: &mut dyn Write, opening: &Opening, verbose: bool) -> io::Resul
         write!(out, " with {attached} {} probes", Foreign(attach))?;
     }
     writeln!(out, " ... Ctrl-C to end")
+}
+
+/// Which of the wanted reasons this run cannot tell, if any are wanted by name.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn blind_spots(out: &mut dyn Write, opening: &Opening, wanted: &[Reason]) -> io::Result<()> {
+    let blind = |reason: &&Reason| wanted.contains(reason);
+    let blind: Vec<_> = opening.unobservable.iter().filter(blind).copied().collect();
+    if blind.is_empty() {
+        return Ok(());
+    }
+    note(out, &format!("cannot be told on this kernel, and so cannot fail: {}", slugs(&blind)))
+}
+
+/// How a run kept to its gate.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn verdict(out: &mut dyn Write, verdict: Verdict) -> io::Result<()> {
+    let word = if verdict.passed() { "passed" } else { "failed" };
+    note(out, &format!("{word}; {}", figures(verdict)))
 }
 
 fn slugs(reasons: &[Reason]) -> String {

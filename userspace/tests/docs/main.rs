@@ -9,6 +9,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 
+mod man;
 mod reasons;
 mod schema;
 mod validate;
@@ -31,6 +32,11 @@ fn is_fresh(name: &str, expected: &str) {
 #[test]
 fn reasons_are_fresh() {
     is_fresh("reasons.md", &reasons::markdown());
+}
+
+#[test]
+fn the_manual_page_is_fresh() {
+    is_fresh("man/syndrop.8", &man::page());
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod bystander;
 mod campaign;
 mod case;
 mod clients;
+mod crowd;
+mod doctor;
 mod endings;
 mod filters;
 mod flood;
@@ -31,6 +33,7 @@ mod provoke;
 mod report;
 mod rig;
 mod rtnetlink;
+mod run;
 mod scarcity;
 mod scenario;
 mod scenarios;
@@ -71,12 +74,14 @@ fn main() -> ExitCode {
         gates::cases(),
         listeners::cases(),
         leftovers::cases(),
+        run::cases(),
+        doctor::cases(),
     ]
     .into_iter()
     .flatten()
     .collect::<Vec<_>>();
     if let Some(name) = case::chosen() {
-        cases.extend([bystander::case(), campaign::case()]);
+        cases.extend([bystander::case(), campaign::case(), crowd::case()]);
         return case::perform(&cases, &name);
     }
     // Cases change settings of the whole guest and use its CPUs: one at a time.

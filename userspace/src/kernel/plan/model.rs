@@ -7,21 +7,21 @@ use crate::kernel::plan::Plan;
 
 /// What differs from a recent kernel.
 #[derive(Default, Clone, Copy)]
-pub(super) struct Model<'a> {
+pub(in crate::kernel) struct Model<'a> {
     /// Structs, members, functions and enumerators that it lacks.
-    pub(super) without: &'a [&'a str],
+    pub(in crate::kernel) without: &'a [&'a str],
     /// `inet_csk_reqsk_queue_hash_add` returns nothing, as in 5.10.
-    pub(super) always_queues: bool,
+    pub(in crate::kernel) always_queues: bool,
     /// `tcp_v4_syn_recv_sock` takes so many more parameters, before its own.
-    pub(super) more_before: usize,
+    pub(in crate::kernel) more_before: usize,
     /// The width of `tcp_syncookies`.
-    pub(super) int_sysctls: bool,
+    pub(in crate::kernel) int_sysctls: bool,
     /// The width of `sk_ack_backlog`.
-    pub(super) long_queues: bool,
+    pub(in crate::kernel) long_queues: bool,
 }
 
 impl Model<'_> {
-    pub(super) fn plan(&self) -> Result<Plan, super::PlanError> {
+    pub(in crate::kernel) fn plan(&self) -> Result<Plan, super::PlanError> {
         Plan::resolve(&self.btf(), Asked::EVERYTHING, &[])
     }
 

@@ -1,10 +1,10 @@
 use rustix::thread::CapabilitySet;
 
-use super::{Gap, Rights, Unmet, confidential, version};
+use super::{Gap, Rights, State, Unmet, confidential, version};
 use crate::exit::Exit;
 
 /// Root of a recent machine.
-fn root() -> Rights {
+pub(in crate::kernel) fn root() -> Rights {
     Rights {
         architecture: "x86_64",
         release: "6.12.107+deb13-cloud-amd64".to_owned(),
@@ -17,6 +17,11 @@ fn root() -> Rights {
         paranoid: Some(3),
         seccomp: false,
     }
+}
+
+/// An ordinary user of it.
+pub(in crate::kernel) fn nobody() -> Rights {
+    Rights { capabilities: CapabilitySet::empty(), ..root() }
 }
 
 fn gaps(rights: &Rights) -> Vec<Gap> {
@@ -145,4 +150,36 @@ fn this_machine_can_be_asked() {
     if let Err(unmet) = rights.check() {
         assert!(!unmet.gaps().is_empty());
     }
+}
+
+#[test]
+fn checks_say_the_same_as_the_gaps() {
+    let few = CapabilitySet::BPF | CapabilitySet::PERFMON;
+    let none = CapabilitySet::empty();
+    let all = [
+        root(),
+        Rights { architecture: "aarch64", has_btf: false, has_kprobes: false, ..root() },
+        Rights { locked_down: Some(true), first_users: Some(false), ..root() },
+        Rights { locked_down: None, first_users: None, paranoid: None, ..root() },
+        Rights { capabilities: none, seccomp: true, ..root() },
+        Rights { capabilities: few, ..root() },
+        Rights {
+            capabilities: few,
+            release: "5.10.0".to_owned(),
+            locked_memory: Some(1),
+            ..root()
+        },
+    ];
+    for rights in all {
+        let with = |state| rights.checks().iter().filter(|check| check.state == state).count();
+        let gaps = gaps(&rights);
+        let count = |gap: &Gap| match gap {
+            Gap::Capabilities(names) => names.len(),
+            _ => 1,
+        };
+        assert_eq!(with(State::Unmet), gaps.iter().map(count).sum::<usize>(), "{rights:?}");
+        assert_eq!(with(State::Doubtful) > 0, !rights.suspicions().is_empty(), "{rights:?}");
+    }
+    let unsure = Rights { locked_down: None, ..root() };
+    assert_eq!(unsure.checks().iter().filter(|it| it.state == State::Unknown).count(), 1);
 }

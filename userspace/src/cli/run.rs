@@ -1,0 +1,77 @@
+//! Arguments of `run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ebpf_probes::Reason;
+
+use super::{Filter, completions};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  syndrop run -- cargo test                        fail if a test's server drops a connection
+  syndrop run --max-drops 3 -P 8080 -- ./load.sh   let three of one port pass
+  syndrop run --only accept-queue-full-syn,accept-queue-full-ack -- ./load.sh
+  syndrop run --format junit -o drops.xml -- make check
+  syndrop run --format markdown -o \"$GITHUB_STEP_SUMMARY\" -- make check
+  syndrop run --format json -o drops.json -- make check; syndrop replay drops.json
+
+Exit status: that of CMD if it failed (128 and the number of the signal if one killed it), else 1
+if more drops than allowed were seen, else 0. 125 if syndrop itself failed, above all if it cannot
+trace here: CMD does not run then. 126 if CMD cannot be executed, 127 if it is not there.";
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The command and its arguments; it starts when every probe is attached
+    ///
+    /// It has syndrop's own stdin, stdout and stderr. SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1 and
+    /// SIGUSR2 that syndrop gets go on to it, but for those keys of the terminal that reach it
+    /// anyway; when it has ended, syndrop sums up.
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
+    pub command: Vec<OsString>,
+
+    /// What the report is written as
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Write the report to this file instead of stderr, which gets the summary as text then
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Let so many drops pass
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_drops: u64,
+
+    /// Let drops of all other reasons pass; the report has them nevertheless
+    #[arg(long, value_name = "REASON", value_delimiter = ',', value_parser = completions::DROPS, hide_possible_values = true)]
+    pub only: Vec<Reason>,
+
+    /// Add drops before the listener's code; costs a probe on every incoming TCP packet
+    #[arg(long)]
+    pub before_listener: bool,
+
+    /// Show what the probes say about themselves, on stderr
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// What is shown.
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The summary, for people
+    Text,
+    /// A recording, as `trace --json` writes it
+    Json,
+    /// JUnit XML: a case per listener and reason
+    Junit,
+    /// Annotations of GitHub's: one per listener and reason
+    Github,
+    /// A page of Markdown; added to the end of the file
+    Markdown,
+}
