@@ -76,7 +76,8 @@ type Outcome = (Candidate, Run, Result<bool>);
 /// Boots them all, some at a time; the outcomes are in the order of `candidates`.
 fn boot_all(ground: &Ground, candidates: VecDeque<Candidate>) -> Vec<Outcome> {
     let cpus = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = candidates.len().min(cpus + 1);
+    // Most of a guest's time is the kernel's waiting for RCU.
+    let workers = candidates.len().min(2 * cpus + 1);
     let waiting = Mutex::new(candidates.into_iter().enumerate().collect::<VecDeque<_>>());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let done = Mutex::new(Vec::new());
