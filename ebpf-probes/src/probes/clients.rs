@@ -89,9 +89,9 @@ pub(crate) fn refused(record: &mut DropRecord, keeps_out: bool) {
         (record.attempt, record.first_ns) = (client.attempts, client.first_ns);
         return;
     }
-    let is_new = CLIENTS.get_ptr_mut(&key).is_none();
+    let is_new = CLIENTS.get_ptr_mut(key).is_none();
     let client = Client { first_ns: now, latest_ns: now, attempts: 1, kept_out };
-    if CLIENTS.insert(&key, &client, u64::from(BPF_ANY)).is_ok() {
+    if CLIENTS.insert(key, client, u64::from(BPF_ANY)).is_ok() {
         (record.attempt, record.first_ns) = (1, now);
         if is_new {
             count(ClientCount::Added);
@@ -121,7 +121,7 @@ pub(crate) fn recall(record: &mut DropRecord) -> bool {
     let Some(client) = remembered(&key, record.boot_ns) else { return false };
     (record.attempt, record.first_ns) = (client.attempts, client.first_ns);
     let kept_out = client.kept_out != 0;
-    if CLIENTS.remove(&key).is_ok() {
+    if CLIENTS.remove(key).is_ok() {
         count(ClientCount::Removed);
     }
     kept_out

@@ -35,7 +35,7 @@ struct Meta {
 /// Says 0 in every case: 1 would ask the kernel to show the same socket again.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/tcp")]
-fn listeners(ctx: *const Context) -> i32 {
+extern "C" fn listeners(ctx: *const Context) -> i32 {
     // SAFETY: the kernel calls this with such a context, and the verifier checks each access.
     let (seq, sk, uid) = unsafe { ((*(*ctx).meta).seq, (*ctx).sk, (*ctx).uid) };
     // The verifier tracks what kind of pointer `sk` is, and forbids to calculate with it. The same

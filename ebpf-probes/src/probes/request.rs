@@ -116,7 +116,7 @@ pub(crate) fn enter_removal(sk: Address, req: Address) {
         if let Some(verdict) = request_error(&slot.facts) {
             output::report(slot, &verdict, Function::TcpReqErr);
         }
-    } else if DESTROYED.remove(&req.raw()).is_ok() {
+    } else if DESTROYED.remove(req.raw()).is_ok() {
         open_removal(sk, req, Cause::Destroyed);
     }
 }

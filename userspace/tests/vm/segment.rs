@@ -17,6 +17,7 @@ const MSS: u16 = 1440;
 
 /// What a segment says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the protocol's flags")]
 pub(crate) struct Segment {
     pub(crate) syn: bool,
     pub(crate) ack: bool,

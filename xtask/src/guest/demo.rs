@@ -106,10 +106,23 @@ fn delay_loopback() -> bool {
     delayed
 }
 
+/// What `ss` knows of the listener, and what syndrop does.
 fn show_listener() -> Result<()> {
-    let filter = format!("sport = :{PORT}");
-    let output =
-        Command::new("ss").args(["-ltn", &filter]).output().context("failed to start ss")?;
-    eprint!("{}", String::from_utf8_lossy(&output.stdout));
+    let (filter, port) = (format!("sport = :{PORT}"), PORT.to_string());
+    let views: [&[&str]; 2] = [&["ss", "-ltn", &filter], &["syndrop", "listeners", "-P", &port]];
+    for view in views {
+        eprintln!("$ {}", view.join(" "));
+        let [program, arguments @ ..] = view else { continue };
+        let output = Command::new(program)
+            .args(arguments)
+            .output()
+            .with_context(|| format!("failed to start {program}"))?;
+        eprint!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        ensure!(output.status.success(), "{program} ended with {}", output.status);
+    }
     Ok(())
 }

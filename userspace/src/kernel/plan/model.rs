@@ -114,6 +114,10 @@ impl Model<'_> {
         making.structure("inet_sock", &[("pinet6", pointer), ("min_ttl", byte)]);
         making.structure("ipv6_pinfo", &[("min_hopcount", byte)]);
         making.structure("mptcp_sock", &[("token", int)]);
+        Self::counters(making, pointer, int, long);
+    }
+
+    fn counters(making: &mut Making<'_>, pointer: u32, int: u32, long: u32) {
         let mibs = making.blob.array(long, 130);
         making.structure("linux_mib", &[("mibs", mibs)]);
         let pointers = making.blob.array(pointer, 0);

@@ -1,5 +1,6 @@
 //! The lines that hold the named drops against the kernel's own counters.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -21,8 +22,13 @@ impl Text {
         losses: &Losses,
         namespaces: bool,
     ) -> io::Result<()> {
-        if lines.iter().any(|line| line.kernel.is_none() && !line.moved()) {
+        let unread = lines.iter().filter(|line| line.kernel.is_none() && !line.moved());
+        let unread: BTreeSet<u32> = unread.map(|line| line.netns).collect();
+        if lines.iter().all(|line| line.kernel.is_none()) && !unread.is_empty() {
             writeln!(out, "the kernel's own counters could not be read")?;
+        } else if !unread.is_empty() {
+            let count = counted(unread.len() as u64, "network namespace");
+            writeln!(out, "the counters of {count} could not be read, or went away with it")?;
         } else if !lines.is_empty() && lines.iter().all(|line| !line.moved()) {
             writeln!(out, "no kernel counter of refused connections moved")?;
         }
