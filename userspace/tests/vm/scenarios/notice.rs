@@ -23,8 +23,9 @@ pub(super) const ROWS: &[Scenario] = &[
         name: "tfo-child",
         sysctls: &[FAST_OPEN],
         provoke: provoke::tfo_child,
-        count: 3,
+        count: 1,
         reason: "tfo-child",
+        accept_queue: 1,
         ..NOTICE
     },
     Scenario {
