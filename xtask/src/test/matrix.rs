@@ -19,6 +19,10 @@ use crate::cli::Test;
 use crate::interrupt::Interrupted;
 use crate::kernels::{self, Kernel};
 
+/// Cases about the command line, filters and formats: what they are about happens above the
+/// kernel, so in the whole matrix one kernel is enough.
+const SAME_EVERYWHERE: [&str; 6] = ["filter::", "text::", "ends::", "usage::", "run::", "doctor::"];
+
 /// Runs the matrix to its end, whatever fails in between, and adds it all to `tally`.
 ///
 /// # Errors
@@ -34,7 +38,11 @@ pub(crate) fn run(options: &Test, tally: &mut Tally) -> Result<()> {
     };
     let mut candidates = VecDeque::new();
     for (name, kernel) in kernels(options) {
-        let packed = kernel.and_then(|kernel| ground.pack(name, kernel, &options.arguments));
+        let mut arguments = options.arguments.clone();
+        if options.is_whole_matrix() && name != kernels::DEFAULT {
+            arguments.extend(SAME_EVERYWHERE.iter().map(|cases| format!("--skip={cases}")));
+        }
+        let packed = kernel.and_then(|kernel| ground.pack(name, kernel, &arguments));
         match packed {
             Ok(candidate) => candidates.push_back(candidate),
             Err(error) => tally.fail(format!("kernel {name}: {error:#}")),
@@ -76,8 +84,7 @@ type Outcome = (Candidate, Run, Result<bool>);
 /// Boots them all, some at a time; the outcomes are in the order of `candidates`.
 fn boot_all(ground: &Ground, candidates: VecDeque<Candidate>) -> Vec<Outcome> {
     let cpus = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // Most of a guest's time is the kernel's waiting for RCU.
-    let workers = candidates.len().min(2 * cpus + 1);
+    let workers = candidates.len().min(cpus + 1);
     let waiting = Mutex::new(candidates.into_iter().enumerate().collect::<VecDeque<_>>());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let done = Mutex::new(Vec::new());

@@ -14,7 +14,7 @@ use crate::qemu::Qemu;
 use crate::test::libtest::Run;
 
 /// For all cases on one kernel; twice what they took on a busy machine.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(1800);
 const MEMORY_MIB: u32 = 1024;
 const HARNESS: &str = "vm-tests";
 
