@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::netns;
 use crate::process::has_ended;
 
 /// Names the case that a process of this program is to run.
@@ -54,6 +55,12 @@ pub(crate) fn perform(cases: &[Case], name: &str) -> ExitCode {
         Some(case) => (case.body)(),
         None => Err(anyhow::anyhow!("there is no case {name}")),
     };
+    // By now the case's listeners are closed.
+    end(outcome.and(netns::sweep()))
+}
+
+/// Says what went wrong, if anything did.
+pub(crate) fn end(outcome: Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

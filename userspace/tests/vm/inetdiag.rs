@@ -1,9 +1,13 @@
 //! The one thing that a guest without a recent `ss` needs from `NETLINK_SOCK_DIAG`: to destroy a
 //! socket by its addresses, as `ss -K` does.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, bail};
+use procfs::net::{TcpNetEntries, TcpState};
+use procfs::{FromReadSI, current_system_info};
+use rustix::io::Errno;
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, bind, recv, send, socket};
 
@@ -24,6 +28,30 @@ const NO_COOKIE: [u8; 8] = [0xff; 8];
 
 /// Destroys the server's half-open request of a flow.
 pub(crate) fn destroy_request(family: Family, flow: &Flow) -> Result<()> {
+    let family = if family == Family::V4 { AF_INET } else { AF_INET6 };
+    let failed = || format!("failed to destroy the request of {flow:?}");
+    destroy(family, flow.server, flow.client)?.with_context(failed)
+}
+
+/// Destroys all half-open requests of the calling thread's network namespace.
+pub(crate) fn destroy_all_requests() -> Result<()> {
+    for (family, table) in [(AF_INET, "tcp"), (AF_INET6, "tcp6")] {
+        let path = format!("/proc/thread-self/net/{table}");
+        let sockets =
+            TcpNetEntries::from_file(&path, current_system_info()).with_context(|| path.clone())?.0;
+        for request in sockets.iter().filter(|socket| socket.state == TcpState::SynRecv) {
+            match destroy(family, request.local_address, request.remote_address)? {
+                // It ended by itself meanwhile.
+                Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => {}
+                answer => answer.with_context(|| format!("failed to destroy {request:?}"))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Destroys a request; the inner result is the kernel's answer.
+fn destroy(family: u8, server: SocketAddr, client: SocketAddr) -> Result<io::Result<()>> {
     let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, Some(SOCK_DIAG))?;
     bind(&netlink, &SocketAddrNetlink::new(0, 0))?;
     let mut message = Vec::with_capacity(HEADER + REQUEST);
@@ -31,15 +59,15 @@ pub(crate) fn destroy_request(family: Family, flow: &Flow) -> Result<()> {
     message.extend(SOCK_DESTROY.to_ne_bytes());
     message.extend((NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes());
     message.extend([0; 8]);
-    message.extend([if family == Family::V4 { AF_INET } else { AF_INET6 }, TCP, 0, 0]);
+    message.extend([family, TCP, 0, 0]);
     message.extend((1_u32 << SYN_RECV).to_ne_bytes());
-    message.extend(flow.server.port().to_be_bytes());
-    message.extend(flow.client.port().to_be_bytes());
-    for address in [flow.server.ip(), flow.client.ip()] {
-        message.extend(match (family, address) {
-            (Family::V4, IpAddr::V4(address)) => [&address.octets()[..], &[0; 12]].concat(),
-            (_, IpAddr::V4(address)) => address.to_ipv6_mapped().octets().to_vec(),
-            (_, IpAddr::V6(address)) => address.octets().to_vec(),
+    message.extend(server.port().to_be_bytes());
+    message.extend(client.port().to_be_bytes());
+    for address in [server.ip(), client.ip()] {
+        message.extend(match address {
+            IpAddr::V4(address) if family == AF_INET => [&address.octets()[..], &[0; 12]].concat(),
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
         });
     }
     message.extend(0_u32.to_ne_bytes());
@@ -52,11 +80,10 @@ pub(crate) fn destroy_request(family: Family, flow: &Flow) -> Result<()> {
     let number = |at: usize| <[u8; 4]>::try_from(answer.get(at..at + 4)?).ok();
     match (answer.get(4..6), number(HEADER)) {
         (Some(kind), Some(code)) if kind == NLMSG_ERROR.to_ne_bytes() => {
-            match i32::from_ne_bytes(code) {
+            Ok(match i32::from_ne_bytes(code) {
                 0 => Ok(()),
-                code => Err(std::io::Error::from_raw_os_error(-code))
-                    .with_context(|| format!("failed to destroy the request of {flow:?}")),
-            }
+                code => Err(io::Error::from_raw_os_error(-code)),
+            })
         }
         _ => bail!("failed to read the kernel's answer of {length} bytes"),
     }

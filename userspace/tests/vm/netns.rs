@@ -9,17 +9,22 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::panic::resume_unwind;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::{env, thread};
 
 use anyhow::{Context, Result};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
+use crate::inetdiag;
 use crate::rtnetlink::{self, LOOPBACK};
 use crate::sysctl;
 
 const OWN: &str = "/proc/thread-self/ns/net";
 const RESIDENT: &str = "SYNDROP_VM_RESIDENT";
 const INITIAL: &str = "/proc/1/ns/net";
+
+/// The namespaces that this process made.
+static MADE: Mutex<Vec<Home>> = Mutex::new(Vec::new());
 
 /// The network namespace that the process came from.
 #[derive(Debug)]
@@ -55,12 +60,20 @@ pub(crate) fn enter_fresh() -> Result<()> {
     // SAFETY: file descriptors stay shared; only the network namespace is left.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
         .context("failed to make a network namespace; these tests run as root of a guest")?;
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).push(Home::here()?);
     rtnetlink::set_up(LOOPBACK)?;
     // The initial namespace's value is inherited, and some clients here have no route back.
     for scope in ["all", "default"] {
         sysctl::set(&format!("net.ipv4.conf.{scope}.rp_filter"), 0)?;
     }
     Ok(())
+}
+
+/// Destroys the half-open requests in the namespaces that this process made. The kernel would drop
+/// those of a closed listener seconds later, when the next case watches.
+pub(crate) fn sweep() -> Result<()> {
+    let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.iter().try_for_each(|namespace| namespace.visit(inetdiag::destroy_all_requests))
 }
 
 /// The inode number that names the calling thread's network namespace.
