@@ -50,7 +50,7 @@ pub fn check_req(facts: &Facts) -> Option<Verdict> {
         return observed(Reason::SynackSendFailed);
     }
     if passed.has(Milestone::SynAckResent) {
-        return observed(Reason::SynRetransmit);
+        return Some(ack(Reason::SynRetransmit, facts.proof(&[Milestone::SynAckResendFailed])));
     }
     Some(ignored(facts))
 }

@@ -69,7 +69,10 @@ fn open(outer: Outer, sk: Address, req: Address) -> Option<&'static mut Slot> {
 /// `tcp_rtx_synack` returned: the answer was repeated, or that failed.
 #[inline(always)]
 pub(crate) fn synack_resent(failed: bool) {
-    if slot::current(Outer::CheckReq).is_some() {
+    if let Some(slot) = slot::current(Outer::CheckReq) {
+        if failed {
+            slot.facts.passed = slot.facts.passed.with(Milestone::SynAckResendFailed);
+        }
         return;
     }
     let Some(slot) = slot::current(Outer::RequestTimer) else { return };

@@ -51,9 +51,9 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("synack_repeated_exit", Return)],
         targets: &["tcp_rtx_synack"],
-        only_for: &[Reason::SynackRetransmit],
+        only_for: &[Reason::SynackRetransmit, Reason::SynackSendFailed],
         provides: &[Milestone::SynAckResendFailed],
-        costs: "SYN-ACKs that a timer repeats are not seen",
+        costs: "SYN-ACKs that a timer repeats, and such that could not be sent, are not seen",
         ..USUAL
     },
     // Since 5.14.

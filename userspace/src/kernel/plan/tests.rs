@@ -202,7 +202,7 @@ const COSTS: &[Costs] = &[
         "synack_resent",
         "tcp_rtx_synack",
         &[RequestExpired],
-        &[SynackRetransmit, RequestSynackRtxFailed],
+        &[SynackSendFailed, SynackRetransmit, RequestSynackRtxFailed],
     ),
     (
         "rate_limited_exit",
