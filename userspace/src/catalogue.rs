@@ -10,6 +10,7 @@ use crate::decode::Family;
 mod ack;
 mod before;
 mod cookie;
+pub mod fate;
 mod notices;
 mod request;
 mod syn;

@@ -8,6 +8,7 @@
 pub mod btf;
 pub mod counters;
 pub mod diagnosis;
+pub mod drop_reasons;
 pub mod fields;
 pub mod hooks;
 pub mod namespaces;
@@ -20,6 +21,7 @@ pub mod syn_queue;
 pub use btf::KernelBtf;
 pub use counters::TcpExt;
 pub use diagnosis::Diagnosis;
+pub use drop_reasons::DropReasons;
 pub use namespaces::{Baseline, Namespaces};
 pub use plan::{MissingHook, Plan, PlanError, PlannedProbe};
 pub use rights::{Gap, Rights};

@@ -7,7 +7,9 @@ use ebpf_probes::{Counter, Stage};
 use serde::Serialize;
 
 use super::paragraph::paragraph;
+use crate::catalogue::fate::{self, Fate};
 use crate::catalogue::{self, Entry};
+use crate::kernel::drop_reasons::PREFIX;
 use crate::kernel::hooks::BEFORE_LISTENER;
 
 /// Columns before what stands under a title.
@@ -30,7 +32,20 @@ struct ReasonLine {
     counters: Vec<&'static str>,
     client: &'static str,
     remedy: &'static str,
+    kernel_reason: Option<KernelReason>,
 }
+
+/// What the kernel itself calls it where it frees the packet.
+#[derive(Serialize)]
+struct KernelReason {
+    name: String,
+    since: &'static str,
+    /// In `enum skb_drop_reason` of the running kernel.
+    number: Option<u32>,
+}
+
+/// Looks up the number that the running kernel gives a drop reason of its own.
+type Number<'a> = &'a dyn Fn(&str) -> Option<u32>;
 
 fn counters(entry: &Entry) -> Vec<&'static str> {
     let moved = entry.reason.moves();
@@ -46,7 +61,7 @@ fn is_before(entry: &Entry) -> bool {
 ///
 /// # Errors
 /// If it cannot be written; so do the others.
-pub fn explain_json(out: &mut dyn Write, entry: &Entry) -> io::Result<()> {
+pub fn explain_json(out: &mut dyn Write, entry: &Entry, number: Number<'_>) -> io::Result<()> {
     let line = ReasonLine {
         reason: entry.slug,
         kind: if entry.reason.is_notice() { "notice" } else { "drop" },
@@ -60,6 +75,12 @@ pub fn explain_json(out: &mut dyn Write, entry: &Entry) -> io::Result<()> {
         counters: counters(entry),
         client: entry.client,
         remedy: entry.remedy,
+        kernel_reason: match fate::of(entry.reason) {
+            Fate::Dropped(name, since) => {
+                Some(KernelReason { name: format!("{PREFIX}{name}"), since, number: number(name) })
+            }
+            Fate::Consumed | Fate::Unseen => None,
+        },
     };
     serde_json::to_writer(&mut *out, &line)?;
     out.write_all(b"\n")
@@ -69,7 +90,12 @@ pub fn explain_json(out: &mut dyn Write, entry: &Entry) -> io::Result<()> {
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn explain(out: &mut dyn Write, entry: &Entry, colour: bool) -> io::Result<()> {
+pub fn explain(
+    out: &mut dyn Write,
+    entry: &Entry,
+    colour: bool,
+    number: Number<'_>,
+) -> io::Result<()> {
     let bold = if colour { Style::new().bold() } else { Style::new() };
     writeln!(out, "{bold}{}{bold:#}: {}", entry.slug, entry.headline)?;
     let client = match entry.outcome {
@@ -83,11 +109,12 @@ pub fn explain(out: &mut dyn Write, entry: &Entry, colour: bool) -> io::Result<(
         ("Where in the kernel", entry.site.to_owned()),
         ("In which kernels", entry.kernels.to_owned()),
         ("Which counters", counting(entry)),
+        ("What kfree_skb tools see", freeing(entry, number)),
         ("What to do", entry.remedy.to_owned()),
     ];
-    for (title, text) in rows {
+    for (title, text) in rows.into_iter().filter(|(_, text)| !text.is_empty()) {
         writeln!(out, "\n{bold}{title}{bold:#}")?;
-        paragraph(out, INDENT, &text)?;
+        text.lines().try_for_each(|text| paragraph(out, INDENT, text))?;
     }
     Ok(())
 }
@@ -114,6 +141,19 @@ fn counting(entry: &Entry) -> String {
     let nstat: Vec<_> = names.iter().map(|name| format!("TcpExt{name}")).collect();
     let each = if names.len() == 1 { "it moves" } else { "each moves" };
     format!("{}; {each} by one. nstat -az {}", names.join(", "), nstat.join(" "))
+}
+
+fn freeing(entry: &Entry, number: Number<'_>) -> String {
+    match fate::of(entry.reason) {
+        Fate::Consumed => {
+            "Nothing: the kernel consumes the packet like one that was of use.".to_owned()
+        }
+        Fate::Dropped(name, since) => {
+            let here = number(name).map(|it| format!("\nOn this kernel its number is {it}."));
+            format!("{PREFIX}{name} (Linux {since} and later).{}", here.unwrap_or_default())
+        }
+        Fate::Unseen => String::new(),
+    }
 }
 
 /// Every reason in a line, by stage.
@@ -160,10 +200,30 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    fn nowhere(_: &str) -> Option<u32> {
+        None
+    }
+
+    #[test]
+    fn the_kernels_own_name_has_the_number_of_the_running_kernel() {
+        let entry = catalogue::of(Reason::AckPaws);
+        let name = "SKB_DROP_REASON_TCP_RFC7323_PAWS (Linux 6.16 and later";
+        let here = written(|out| explain(out, entry, false, &|_| Some(7)));
+        assert!(
+            here.contains(&format!("  {name}).\n  On this kernel its number is 7.\n")),
+            "{here}"
+        );
+        let elsewhere = written(|out| explain(out, entry, false, &nowhere));
+        assert!(elsewhere.contains(&format!("  {name}).\n\n")), "{elsewhere}");
+        let line: Value =
+            serde_json::from_str(&written(|out| explain_json(out, entry, &|_| Some(7)))).unwrap();
+        assert_eq!(line["kernel_reason"]["number"], 7);
+    }
+
     #[test]
     fn each_reason_fits_a_screen() {
         for entry in catalogue::all() {
-            let text = written(|out| explain(out, entry, false));
+            let text = written(|out| explain(out, entry, false, &nowhere));
             assert!(text.starts_with(entry.slug));
             assert!(text.contains("\nWhat to do\n"), "{text}");
             assert!(text.lines().count() <= 40, "{text}");
@@ -176,7 +236,7 @@ mod tests {
     #[test]
     fn what_shows_it_and_what_counts_it_is_said() {
         let text = |reason| {
-            let text = written(|out| explain(out, catalogue::of(reason), false));
+            let text = written(|out| explain(out, catalogue::of(reason), false, &nowhere));
             text.split_whitespace().collect::<Vec<_>>().join(" ")
         };
         let full = text(Reason::AcceptQueueFullSyn);
@@ -201,8 +261,8 @@ mod tests {
     #[test]
     fn colours_are_there_only_if_wanted() {
         let entry = catalogue::of(Reason::SynQueueFull);
-        let colourful = written(|out| explain(out, entry, true));
-        let plain = written(|out| explain(out, entry, false));
+        let colourful = written(|out| explain(out, entry, true, &nowhere));
+        let plain = written(|out| explain(out, entry, false, &nowhere));
         assert!(colourful.contains("\u{1b}[1m") && !plain.contains('\u{1b}'));
         assert_eq!(anstream::adapter::strip_str(&colourful).to_string(), plain);
     }
@@ -210,7 +270,7 @@ mod tests {
     #[test]
     fn json_says_the_same() {
         let entry = catalogue::of(Reason::SynQueueFull);
-        let line = written(|out| explain_json(out, entry));
+        let line = written(|out| explain_json(out, entry, &|_| Some(7)));
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["reason"], "syn-queue-full");
         assert_eq!((&value["kind"], &value["stage"]), (&"drop".into(), &"syn".into()));

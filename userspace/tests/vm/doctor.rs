@@ -1,8 +1,10 @@
 //! `syndrop doctor`: the same verdict as that of a trace, without any.
 
+use std::fs;
 use std::os::unix::process::CommandExt;
 
 use anyhow::{Context, Result, ensure};
+use rustix::mount::{MountFlags, mount};
 use serde_json::Value;
 
 use crate::case::Case;
@@ -15,6 +17,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("doctor::root", || root(&[])),
         Case::new("doctor::root-json", root_json),
         Case::new("doctor::nobody", nobody),
+        Case::new("doctor::kernel-reasons", kernel_reasons),
     ]
 }
 
@@ -46,5 +49,29 @@ fn nobody() -> Result<()> {
     for word in ["  no      CAP_BPF ", "setcap cap_bpf,cap_perfmon=ep", "status 77"] {
         ensure!(ending.stdout.contains(word), "no {word:?}: {}", ending.stdout);
     }
+    Ok(())
+}
+
+/// `explain` knows this kernel's numbers of its own drop reasons as tracefs does, by another way.
+fn kernel_reasons() -> Result<()> {
+    const FORMAT: &str = "/sys/kernel/tracing/events/skb/kfree_skb/format";
+    mount("tracefs", "/sys/kernel/tracing", "tracefs", MountFlags::empty(), None)
+        .context("failed to mount tracefs")?;
+    let format = fs::read_to_string(FORMAT).with_context(|| format!("failed to read {FORMAT}"))?;
+    let ending = Process::start(command(&["explain", "--json"]))?.wait()?;
+    ending.ensure_code(0)?;
+    let mut compared = 0;
+    for line in ending.stdout.lines() {
+        let told: Value = serde_json::from_str(line).context("it is not JSON")?;
+        let Some(name) = told["kernel_reason"]["name"].as_str() else { continue };
+        let name = name.trim_start_matches("SKB_DROP_REASON_");
+        let number = told["kernel_reason"]["number"].as_u64();
+        let known =
+            number.is_some_and(|number| format.contains(&format!("{{ {number}, \"{name}\" }}")));
+        let nameless = !format.contains(&format!(", \"{name}\" }}"));
+        ensure!(known || nameless && number.is_none(), "{name} is not {number:?}: {format}");
+        compared += usize::from(known);
+    }
+    ensure!(compared > 10, "only {compared} reasons compared: {format}");
     Ok(())
 }
