@@ -32,6 +32,7 @@ const MODULES: &[(&str, Need)] = &[
     ("inet_diag", Need::IfThere),
     ("tcp_diag", Need::IfThere),
     ("sch_netem", Need::IfThere),
+    ("xfrm_user", Need::IfThere),
 ];
 
 /// Enough of `/etc` for servers that drop their rights.

@@ -74,6 +74,12 @@ pub(crate) fn case() -> Case {
         let rows: Vec<_> = scenarios::all().filter(|row| chosen.contains(row.name)).collect();
         // A listener that closes takes its half-open requests along, later: that would be the
         // business of the next run.
+        let asks = |run: &(&str, &'static [&str])| run.1;
+        let everything: BTreeSet<&str> = RUNS.iter().flat_map(asks).copied().collect();
+        for row in &rows {
+            let unheard = row.asks.iter().find(|ask| !everything.contains(**ask));
+            ensure!(unheard.is_none(), "{} is in no run: {unheard:?}", row.name);
+        }
         let mut kept = Vec::new();
         for (run, asked) in RUNS {
             let shown = |row: &&&Scenario| row.asks.iter().all(|ask| asked.contains(ask));

@@ -15,9 +15,6 @@ use crate::flow::Family;
 use crate::option;
 use crate::scenario::Kind;
 
-/// `BPF_RET | BPF_K`: how many bytes of a packet to let through.
-const RETURN: u16 = 0x06;
-
 /// A listening socket, and what the kernel calls it.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -73,14 +70,6 @@ impl Listener {
         const SECONDS: libc::c_int = 30;
         option::set(&self.socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &SECONDS)
             .context("failed to set TCP_DEFER_ACCEPT")
-    }
-
-    /// Gives the socket, and every connection that is made of it, a filter that lets all through.
-    pub(crate) fn attach_filter(&self) -> Result<()> {
-        let all = libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: u32::MAX };
-        let program = libc::sock_fprog { len: 1, filter: (&raw const all).cast_mut() };
-        option::set(&self.socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
-            .context("failed to attach a socket filter")
     }
 
     /// Takes the connection that waits longest; blocks while there is none.

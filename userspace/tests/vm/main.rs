@@ -5,11 +5,13 @@
 //! its own and compares syndrop's events and totals with what the clients saw and with the
 //! kernel's own counters.
 
+mod branches;
 mod bystander;
 mod campaign;
 mod case;
 mod clients;
 mod crowd;
+mod denial;
 mod doctor;
 mod endings;
 mod filters;
@@ -44,6 +46,7 @@ mod sockopt;
 mod storm;
 mod sysctl;
 mod text;
+mod timewait;
 mod trace;
 mod tun;
 mod usage;
@@ -60,9 +63,13 @@ fn main() -> ExitCode {
     if netns::Resident::live() {
         return ExitCode::SUCCESS;
     }
+    if branches::asked() {
+        return case::end(branches::list());
+    }
     let mut cases = [
         scenarios::cases(),
         variants::cases(),
+        timewait::cases(),
         healthy::cases(),
         mixed::cases(),
         flood::cases(),

@@ -147,6 +147,13 @@ const SCENARIOS: &[Scenario] = &[
         ..USUAL
     },
     Scenario {
+        name: "syn-lsm-denied",
+        provoke: provoke::denied,
+        reason: "syn-lsm-denied",
+        outcome: Some("silent"),
+        ..USUAL
+    },
+    Scenario {
         name: "syn-mptcp-reject",
         kind: Kind::Mptcp,
         provoke: provoke::unknown_token,

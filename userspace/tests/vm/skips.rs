@@ -22,10 +22,18 @@ const BETWEEN: &[(&str, Series, Series)] = &[
     ("rst-inexact", Series(6, 16), Series(7, 0)),
 ];
 
+/// The first two numbers of a kernel's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Series(u32, u32);
+pub(crate) struct Series(pub(crate) u32, pub(crate) u32);
 
 impl Series {
+    /// Of the running kernel.
+    pub(crate) fn running() -> Result<Self> {
+        let release = uname().release().to_string_lossy().into_owned();
+        Self::parse(&release)
+            .with_context(|| format!("failed to read the kernel release {release:?}"))
+    }
+
     fn parse(release: &str) -> Option<Self> {
         let mut numbers = release.split(|c: char| !c.is_ascii_digit());
         Some(Self(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -34,9 +42,7 @@ impl Series {
 
 /// Fails unless this case may be skipped on the running kernel.
 pub(crate) fn audit(case: &str, reason: &str) -> Result<()> {
-    let release = uname().release().to_string_lossy().into_owned();
-    let series = Series::parse(&release)
-        .with_context(|| format!("failed to read the kernel release {release:?}"))?;
+    let series = Series::running()?;
     let legitimate = |&(name, last): &(&str, Series)| case.starts_with(name) && series <= last;
     let between = |&(name, first, last): &(&str, Series, Series)| {
         case.starts_with(name) && (first..=last).contains(&series)
@@ -44,5 +50,5 @@ pub(crate) fn audit(case: &str, reason: &str) -> Result<()> {
     if LEGITIMATE.iter().any(legitimate) || BETWEEN.iter().any(between) {
         return Ok(());
     }
-    bail!("{release} should run this case, but it would be skipped: {reason}")
+    bail!("{series:?} should run this case, but it would be skipped: {reason}")
 }

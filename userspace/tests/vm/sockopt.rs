@@ -1,79 +1,41 @@
-//! Socket options that decide about packets before the listener's own code does, and that no
-//! crate here knows.
+//! Socket options that decide about packets before the listener's own code does.
 
-use std::ffi::{c_int, c_void};
-use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use anyhow::{Context, Result};
+use libc::c_int;
 
-const SOL_SOCKET: c_int = 1;
-const SO_ATTACH_FILTER: c_int = 26;
-const IPPROTO_IP: c_int = 0;
-const IP_MINTTL: c_int = 21;
-const IPPROTO_TCP: c_int = 6;
-const TCP_MD5SIG: c_int = 14;
-const IPPROTO_IPV6: c_int = 41;
-const IPV6_MINHOPCOUNT: c_int = 73;
+use crate::option;
+
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-unsafe extern "C" {
-    /// Of the C library, which `std` links.
-    fn setsockopt(
-        socket: c_int,
-        level: c_int,
-        name: c_int,
-        value: *const c_void,
-        length: u32,
-    ) -> c_int;
-}
-
-fn set<T>(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> Result<()> {
-    let length = u32::try_from(size_of::<T>())?;
-    // SAFETY: the kernel reads `length` bytes from `value`, which has as many, and what those
-    // point at below lives as long; it keeps no pointer.
-    let answer =
-        unsafe { setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), length) };
-    if answer == 0 {
-        return Ok(());
-    }
-    Err(io::Error::last_os_error()).with_context(|| format!("failed to set option {level}/{name}"))
-}
-
-/// Lets no packet through to the socket any more.
-pub(crate) fn refuse_everything(socket: BorrowedFd<'_>) -> Result<()> {
-    /// `struct sock_filter`
-    #[repr(C)]
-    struct Instruction {
-        code: u16,
-        if_true: u8,
-        if_false: u8,
-        operand: u32,
-    }
-    /// `struct sock_fprog`
-    #[repr(C)]
-    struct Program {
-        length: u16,
-        instructions: *const Instruction,
-    }
-    /// `BPF_RET | BPF_K`: so many bytes of the packet are kept.
+/// Gives the socket, and every connection that is made of it, a filter that keeps so many bytes of
+/// each packet; with 0 none gets through.
+pub(crate) fn filter(socket: BorrowedFd<'_>, bytes: u32) -> Result<()> {
+    /// `BPF_RET | BPF_K` (include/uapi/linux/bpf_common.h)
     const RETURN: u16 = 0x06;
-    let nothing = Instruction { code: RETURN, if_true: 0, if_false: 0, operand: 0 };
-    set(
-        socket,
-        SOL_SOCKET,
-        SO_ATTACH_FILTER,
-        &Program { length: 1, instructions: &raw const nothing },
-    )
+    let keep = libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: bytes };
+    let program = libc::sock_fprog { len: 1, filter: (&raw const keep).cast_mut() };
+    option::set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+        .context("failed to attach a socket filter")
+}
+
+/// Takes the filter away.
+pub(crate) fn unfilter(socket: BorrowedFd<'_>) -> Result<()> {
+    option::set(socket, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0)
+        .context("failed to detach a socket filter")
 }
 
 /// Lets only packets through that have this many hops left.
 pub(crate) fn require_hops(socket: BorrowedFd<'_>, is_v6: bool, hops: u8) -> Result<()> {
-    let (level, name) =
-        if is_v6 { (IPPROTO_IPV6, IPV6_MINHOPCOUNT) } else { (IPPROTO_IP, IP_MINTTL) };
-    set(socket, level, name, &c_int::from(hops))
+    let (level, name) = if is_v6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_MINTTL)
+    };
+    option::set(socket, level, name, &c_int::from(hops)).context("failed to require hops")
 }
 
 /// Lets only packets of this client through that are signed with a key; `is_v6` is the socket.
@@ -111,5 +73,43 @@ pub(crate) fn require_signature(socket: BorrowedFd<'_>, is_v6: bool, client: IpA
     let key = [b'k'; 80];
     let signature =
         Signature { family, port: 0, rest, flags: 0, prefix: 0, key_length: 8, interface: 0, key };
-    set(socket, IPPROTO_TCP, TCP_MD5SIG, &signature)
+    option::set(socket, libc::IPPROTO_TCP, libc::TCP_MD5SIG, &signature)
+        .context("failed to set a TCP signature's key")
+}
+
+/// Has IPsec block whatever comes to the socket.
+pub(crate) fn require_ipsec(socket: BorrowedFd<'_>, is_v6: bool) -> Result<()> {
+    /// The action of a `struct xfrm_userpolicy_info`.
+    const BLOCK: u8 = 1;
+    /// `struct xfrm_userpolicy_info`
+    #[repr(C)]
+    struct Policy {
+        /// The selector's addresses and ports: any.
+        ends: [u8; 40],
+        family: u16,
+        /// The rest of the selector, lifetimes, priority and index.
+        any: [u8; 118],
+        direction: u8,
+        action: u8,
+        flags: u8,
+        share: u8,
+        padding: u32,
+    }
+    const _: () = assert!(size_of::<Policy>() == 168);
+    let (level, name, family) = if is_v6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_XFRM_POLICY, AF_INET6)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_XFRM_POLICY, AF_INET)
+    };
+    let block = Policy {
+        ends: [0; 40],
+        family,
+        any: [0; 118],
+        direction: 0,
+        action: BLOCK,
+        flags: 0,
+        share: 0,
+        padding: 0,
+    };
+    option::set(socket, level, name, &block).context("failed to set an IPsec policy")
 }

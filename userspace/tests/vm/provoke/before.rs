@@ -17,14 +17,14 @@ const CHECKSUM: usize = 16;
 
 /// A socket filter refuses SYNs.
 pub(crate) fn filtered_syns(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    sockopt::refuse_everything(rig.listener.socket())?;
+    sockopt::filter(rig.listener.socket(), 0)?;
     Ok(rig.refused_syns(count, 0)?.into())
 }
 
 /// The same for last ACKs; the requests live on.
 pub(crate) fn filtered_acks(rig: &mut Rig, count: usize) -> Result<Provoked> {
     let opened = rig.open(count)?;
-    sockopt::refuse_everything(rig.listener.socket())?;
+    sockopt::filter(rig.listener.socket(), 0)?;
     let mut refused = Vec::with_capacity(count);
     for (flow, synack) in opened {
         rig.peer.ack(&flow, synack)?;
@@ -45,6 +45,12 @@ pub(crate) fn unsigned_syns(rig: &mut Rig, count: usize) -> Result<Provoked> {
 /// The clients are further away than the listener allows.
 pub(crate) fn few_hops(rig: &mut Rig, count: usize) -> Result<Provoked> {
     sockopt::require_hops(rig.listener.socket(), rig.family == Family::V6, FAR)?;
+    Ok(rig.refused_syns(count, 0)?.into())
+}
+
+/// The listener takes only what IPsec protects.
+pub(crate) fn unprotected_syns(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    sockopt::require_ipsec(rig.listener.socket(), rig.family == Family::V6)?;
     Ok(rig.refused_syns(count, 0)?.into())
 }
 

@@ -9,6 +9,7 @@ use crate::flow::{Flow, Link};
 use crate::rig::{Refused, Rig};
 use crate::scarcity::Scarcity;
 use crate::segment::Segment;
+use crate::sockopt;
 
 /// The route to the clients is lost between their SYN and their ACK, and comes back.
 pub(crate) fn route_lost(rig: &mut Rig, count: usize) -> Result<Provoked> {
@@ -33,6 +34,19 @@ pub(crate) fn route_lost_for_good(rig: &mut Rig, count: usize) -> Result<Provoke
     Ok(one_by_one(acks(rig, &opened, opened.len())?).into())
 }
 
+/// The same SYN again, when the way back to the clients is lost.
+pub(crate) fn route_lost_for_synacks(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = open_far_away(rig, count)?;
+    let mut unanswered = Vec::with_capacity(count);
+    for (flow, _) in &opened {
+        rig.peer.delete_route(flow.client.ip())?;
+        rig.peer.syn(flow)?;
+        unanswered.push(Refused { flow: *flow, syn_queue: u32::try_from(count)? });
+    }
+    rig.ensure_silence(&unanswered)?;
+    Ok(unanswered.into())
+}
+
 /// The same with cookies.
 pub(crate) fn route_lost_for_cookies(rig: &mut Rig, count: usize) -> Result<Provoked> {
     let opened = open_far_away(rig, count)?;
@@ -45,7 +59,7 @@ pub(crate) fn route_lost_for_cookies(rig: &mut Rig, count: usize) -> Result<Prov
 
 /// The listener's filter does not fit into the memory that a connection may take.
 pub(crate) fn no_memory(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    rig.listener.attach_filter()?;
+    sockopt::filter(rig.listener.socket(), u32::MAX)?;
     let opened = rig.open(count)?;
     let refused = {
         let _scarcity = Scarcity::begin()?;
@@ -60,7 +74,7 @@ pub(crate) fn no_memory(rig: &mut Rig, count: usize) -> Result<Provoked> {
 
 /// The same with `tcp_abort_on_overflow`: each client is reset.
 pub(crate) fn no_memory_and_reset(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    rig.listener.attach_filter()?;
+    sockopt::filter(rig.listener.socket(), u32::MAX)?;
     let opened = rig.open(count)?;
     let _scarcity = Scarcity::begin()?;
     let refused = acks(rig, &opened, opened.len())?;
@@ -74,7 +88,7 @@ pub(crate) fn no_memory_and_reset(rig: &mut Rig, count: usize) -> Result<Provoke
 
 /// The same with cookies.
 pub(crate) fn no_memory_for_cookies(rig: &mut Rig, count: usize) -> Result<Provoked> {
-    rig.listener.attach_filter()?;
+    sockopt::filter(rig.listener.socket(), u32::MAX)?;
     let opened = rig.open(count)?;
     let _scarcity = Scarcity::begin()?;
     let refused = acks(rig, &opened, 0)?;

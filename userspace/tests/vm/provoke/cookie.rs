@@ -9,6 +9,7 @@ use anyhow::{Result, bail, ensure};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Provoked;
+use crate::denial::Denial;
 use crate::rig::{Refused, Rig};
 use crate::segment::Segment;
 
@@ -104,6 +105,19 @@ fn ensure_resets(rig: &mut Rig, refused: &[Refused]) -> Result<()> {
         ensure!(reset, "{flow:?} should have been reset once: {answers:?}");
     }
     Ok(())
+}
+
+/// A security module denies what the cookies stand for.
+pub(crate) fn denied_cookies(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = rig.open(count)?;
+    let _denial = Denial::begin()?;
+    let mut refused = Vec::with_capacity(count);
+    for (flow, synack) in opened {
+        rig.peer.ack(&flow, synack)?;
+        refused.push(Refused { flow, syn_queue: 0 });
+    }
+    rig.ensure_silence(&refused)?;
+    Ok(Provoked { refused, besides: cookies(u64::try_from(count)?, 0) })
 }
 
 /// Each SYN is answered by a cookie.

@@ -20,22 +20,23 @@ use crate::rig::{Refused, Rig};
 
 pub(crate) use ack::{accept_queue_full_ack, accept_queue_full_ack_rst};
 pub(crate) use before::{
-    few_hops, filtered_acks, filtered_syns, garbled_syns, syn_fin, syns_to_timewait, unsigned_syns,
+    few_hops, filtered_acks, filtered_syns, garbled_syns, syn_fin, syns_to_timewait,
+    unprotected_syns, unsigned_syns,
 };
 pub(crate) use child::{
     no_memory, no_memory_and_reset, no_memory_for_cookies, route_lost, route_lost_for_cookies,
-    route_lost_for_good,
+    route_lost_for_good, route_lost_for_synacks,
 };
 pub(crate) use cookie::{
     accept_queue_full_cookie_ack, accept_queue_full_cookie_syn, cookies_of_other_options,
-    cookies_sent, forged_cookies, stray_acks,
+    cookies_sent, denied_cookies, forged_cookies, stray_acks,
 };
 pub(crate) use fastopen::{tfo_child, tfo_queue_full};
 pub(crate) use mptcp::unknown_token;
-pub(crate) use other::{mapped_source, no_route, not_unicast};
+pub(crate) use other::{denied, mapped_source, no_route, not_unicast};
 pub(crate) use packet::{
     client_reset, deferred, far_reset, near_reset, no_flags, other_syn, out_of_window, paws,
-    too_soon, tsecr, wrong_number, wrong_number_among_cookies,
+    syn_again, too_soon, tsecr, wrong_number, wrong_number_among_cookies,
 };
 pub(crate) use request::{
     accepted, child_not_accepted, destroyed, expired, icmp_error, listener_closed, listener_gone,

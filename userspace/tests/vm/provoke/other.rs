@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use anyhow::Result;
 
 use super::Provoked;
+use crate::denial::Denial;
 use crate::flow::{Family, Flow, Link};
 use crate::rig::{Refused, Rig};
 
@@ -45,4 +46,10 @@ fn syns(rig: &mut Rig, count: usize, turn: impl Fn(u8, Flow) -> Flow) -> Result<
     }
     rig.ensure_silence(&refused)?;
     Ok(refused.into())
+}
+
+/// A security module denies the requests.
+pub(crate) fn denied(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let _denial = Denial::begin()?;
+    Ok(rig.refused_syns(count, 0)?.into())
 }

@@ -146,6 +146,19 @@ pub(crate) fn deferred(rig: &mut Rig, count: usize) -> Result<Provoked> {
     Ok(refused.into())
 }
 
+/// The same SYN again.
+pub(crate) fn syn_again(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let opened = rig.open(count)?;
+    let mut again = Vec::with_capacity(count);
+    for (flow, synack) in &opened {
+        let second = rig.peer.open(flow)?;
+        ensure!(second.seq == synack.seq, "another request answered: {synack:?}, then {second:?}");
+        again.push(Refused { flow: *flow, syn_queue: u32::try_from(count)? });
+    }
+    finish(rig, &opened, last_ack)?;
+    Ok(again.into())
+}
+
 /// The same SYN for the third time, right after the second was answered.
 pub(crate) fn too_soon(rig: &mut Rig, count: usize) -> Result<Provoked> {
     let opened = rig.open(count)?;

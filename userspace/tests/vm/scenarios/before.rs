@@ -46,6 +46,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         reason: "pre-md5-ao",
         ..BEFORE
     },
+    Scenario {
+        name: "pre-xfrm-policy",
+        families: &[Family::V4, Family::V6],
+        provoke: provoke::unprotected_syns,
+        reason: "pre-xfrm-policy",
+        ..BEFORE
+    },
     Scenario { name: "pre-min-ttl", provoke: provoke::few_hops, reason: "pre-min-ttl", ..BEFORE },
     Scenario {
         name: "syn-fin",

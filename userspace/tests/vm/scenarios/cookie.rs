@@ -55,6 +55,13 @@ pub(super) const ROWS: &[Scenario] = &[
         ..COOKIE
     },
     Scenario {
+        name: "cookie-ack-lsm",
+        provoke: provoke::denied_cookies,
+        reason: "cookie-ack-lsm",
+        outcome: Some("silent"),
+        ..COOKIE
+    },
+    Scenario {
         name: "cookie-ack-accept-queue-full",
         provoke: provoke::accept_queue_full_cookie_ack,
         reason: "cookie-ack-accept-queue-full",

@@ -20,6 +20,22 @@ pub(super) const ROWS: &[Scenario] = &[
         ..NOTICE
     },
     Scenario {
+        name: "syn-retransmit",
+        provoke: provoke::syn_again,
+        reason: "syn-retransmit",
+        outcome: Some("syn-ack-again"),
+        function: |_| "tcp_check_req",
+        ..NOTICE
+    },
+    Scenario {
+        name: "synack-send-failed",
+        provoke: provoke::route_lost_for_synacks,
+        reason: "synack-send-failed",
+        outcome: Some("silent"),
+        function: |_| "tcp_check_req",
+        ..NOTICE
+    },
+    Scenario {
         name: "tfo-child",
         sysctls: &[FAST_OPEN],
         provoke: provoke::tfo_child,

@@ -10,6 +10,8 @@ use crate::scenario::{Kind, Scenario};
 
 const TIMER: fn(Family) -> &'static str = |_| "reqsk_timer_handler";
 
+const NOTICES: &[&str] = &["--notices"];
+
 /// What these rows have in common.
 const REQUEST: Scenario = Scenario {
     count: 3,
@@ -27,7 +29,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         sysctls: &[("tcp_synack_retries", 0)],
         provoke: provoke::expired,
         reason: "request-expired",
-        asks: &["--notices", "request-expired"],
+        asks: NOTICES,
         ..REQUEST
     },
     Scenario {
@@ -36,7 +38,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         provoke: provoke::synack_repeated,
         reason: "synack-retransmit",
         outcome: Some("syn-ack-again"),
-        asks: &["--notices", "synack-retransmit"],
+        asks: NOTICES,
         ..REQUEST
     },
     Scenario {
@@ -44,7 +46,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         any_order: true,
         provoke: provoke::synack_unsendable,
         reason: "request-synack-rtx-failed",
-        asks: &["--notices", "request-synack-rtx-failed"],
+        asks: NOTICES,
         ..REQUEST
     },
     Scenario {
@@ -69,7 +71,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         provoke: provoke::migrated,
         reason: "request-migrated",
         outcome: None,
-        asks: &["--notices", "request-migrated"],
+        asks: NOTICES,
         need: Some(migrates),
         ..REQUEST
     },
@@ -113,7 +115,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         stage: "ack",
         outcome: None,
         function: |_| "inet_csk_accept",
-        asks: &["--notices", "accepted"],
+        asks: NOTICES,
         ..REQUEST
     },
 ];

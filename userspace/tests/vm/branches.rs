@@ -1,0 +1,66 @@
+//! Which cases provoke which reason: what `cargo xtask test` makes its table of reasons by kernel
+//! from. Here no kernel is needed, so it is asked before any guest is booted.
+
+use std::env;
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use syndrop::catalogue;
+
+use crate::scenarios;
+
+/// Asks for the list, on stdout, instead of the tests.
+const ASKED: &str = "SYNDROP_VM_BRANCHES";
+
+/// Reasons that have cases of their own, by what the names of these begin with.
+const CASES: &[(&str, &str)] = &[
+    ("pre-csum", "pre-csum::"),
+    ("pre-timewait", "pre-timewait::"),
+    ("client-recovered", "clients::recovered/"),
+    ("client-gone", "clients::gone"),
+];
+
+const NO_MEMORY: &str = "the kernel must run out of memory at one moment of one handshake";
+const TWO_CPUS: &str = "two CPUs must work on one handshake at the same instant";
+
+/// Reasons that no case provokes, and why.
+const UNPROVOKED: &[(&str, &str)] = &[
+    ("syn-nomem", NO_MEMORY),
+    ("cookie-ack-nomem", NO_MEMORY),
+    ("ack-migrate-nomem", NO_MEMORY),
+    ("ack-child-key", NO_MEMORY),
+    ("syn-auth-option-bad", "refused before the listener's code, unless two tests disagree"),
+    ("pre-psp", "no stock kernel is built with PSP"),
+    ("request-netns-exit", "only listeners of the kernel itself outlive their namespace"),
+    ("syn-dup-request-race", TWO_CPUS),
+    ("syn-tfo-listener-closing", TWO_CPUS),
+    ("ack-listener-closing", TWO_CPUS),
+    ("ack-lost-race", TWO_CPUS),
+    ("ack-child-port-inherit", TWO_CPUS),
+    ("cookie-ack-dup-child", TWO_CPUS),
+    ("cookie-ack-listener-closing", TWO_CPUS),
+    ("tfo-child-failed", TWO_CPUS),
+    ("unattributed", "every reason that was provoked has a name"),
+];
+
+/// Whether the list is asked for instead of the tests.
+pub(crate) fn asked() -> bool {
+    env::var_os(ASKED).is_some()
+}
+
+/// Writes the list: each reason in the catalogue's order, with the names of its cases, or how they
+/// begin, or why there are none.
+pub(crate) fn list() -> Result<()> {
+    let mut branches = Vec::new();
+    for entry in catalogue::all() {
+        let id = entry.slug;
+        let rows = scenarios::all().filter(|row| row.reason == id).map(|row| row.name);
+        let own = CASES.iter().filter(|(reason, _)| *reason == id).map(|(_, name)| *name);
+        let cases: Vec<&str> = rows.chain(own).collect();
+        let why = UNPROVOKED.iter().find(|(reason, _)| *reason == id).map(|(_, why)| *why);
+        ensure!(cases.is_empty() == why.is_some(), "{id}: cases {cases:?}, none because {why:?}");
+        branches.push(json!({"reason": id, "cases": cases, "unprovoked": why}));
+    }
+    println!("{}", json!(branches));
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! SYNs of clients whose last connection is still in `TIME_WAIT` at the server.
+//!
+//! The kernel means to spare them the test of the SYN queue. Up to 6.9 that does not work; from
+//! 6.10 to 6.19 such a SYN that is thrown away on the way leaves the favour to the next one on its
+//! CPU, whoever sent it (drop-branches.md, 1.7). Nobody could tell from queue lengths who is refused.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::case::Case;
+use crate::flow::{Family, Flow};
+use crate::netns::Home;
+use crate::netstat::Netstat;
+use crate::rig::Rig;
+use crate::scenario::Scenario;
+use crate::scenarios::SYN_QUEUE_FULL;
+use crate::segment::Segment;
+use crate::setting::{self, Setting};
+use crate::skips::Series;
+use crate::sockopt;
+use crate::trace::{Trace, Vantage};
+
+const CPU: u32 = 1;
+/// Where clients' sequence numbers start.
+const ISN: u32 = 1000;
+/// Newer than anything of the old connection.
+const LATER: u32 = 100_000;
+const RETURNING: usize = 3;
+
+/// Who is spared the test of the SYN queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Favour {
+    returning: bool,
+    next_after_a_lost_one: bool,
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let case = |family| Case::new(format!("timewait::{family}"), move || play(family));
+    [Family::V4, Family::V6].map(case).into()
+}
+
+fn play(family: Family) -> Result<()> {
+    let kernel = Series::running()?;
+    let works = kernel >= Series(6, 10);
+    let favour = Favour { returning: works, next_after_a_lost_one: works && kernel < Series(7, 0) };
+    let home = Home::here()?;
+    let mut setting = Setting::make(&Scenario { backlog: 4, ..SYN_QUEUE_FULL }, family)?;
+    setting::pin(CPU)?;
+    let rig = &mut setting.rig;
+    let mut returning = Vec::new();
+    for _ in 0..=RETURNING {
+        returning.push(leave(rig)?);
+    }
+    let lost = returning.pop().context("nobody returns")?;
+    rig.syns_until_refused(rig.listener.capacity())?;
+    let before = Netstat::read()?;
+    let trace = Trace::start(Vantage::Host(&home), &[])?;
+
+    let mut refused = Vec::new();
+    let mut favoured = Favour { returning: true, next_after_a_lost_one: true };
+    for (flow, seq) in returning {
+        if !answered(rig, &flow, seq.wrapping_add(LATER))? {
+            favoured.returning = false;
+            refused.push(flow);
+        }
+    }
+    let (flow, seq) = lost;
+    sockopt::filter(rig.listener.socket(), 0)?;
+    ensure!(!answered(rig, &flow, seq.wrapping_add(LATER))?, "the filter let a SYN through");
+    sockopt::unfilter(rig.listener.socket())?;
+    let newcomer = rig.newcomer();
+    if !answered(rig, &newcomer, ISN)? {
+        favoured.next_after_a_lost_one = false;
+        refused.push(newcomer);
+    }
+    ensure!(favoured == favour, "{favoured:?}, not {favour:?}");
+
+    let moved = Netstat::read()?.moved_since(&before);
+    let report = trace.stop()?;
+    let peers: Vec<_> = report.drops.iter().map(|event| event.peer).collect();
+    let expected: Vec<_> = refused.iter().map(|flow| flow.client.into()).collect();
+    ensure!(peers == expected, "events of {peers:?}, not of {expected:?}");
+    for event in &report.drops {
+        let right = (event.reason.as_str(), event.evidence.as_str());
+        ensure!(right == ("syn-queue-full", "observed"), "misnamed: {event:?}");
+    }
+    let kernel = report.summary.kernel(setting.netns);
+    ensure!(kernel == moved, "the kernel's counters are {kernel:?}, not {moved:?}");
+    report.summary.ensure_explained()
+}
+
+/// A connection that the server has closed; returns what a later SYN of the client must exceed.
+fn leave(rig: &mut Rig) -> Result<(Flow, u32)> {
+    let flow = rig.newcomer();
+    rig.peer.handshake(&flow)?;
+    drop(rig.listener.accept()?);
+    let answers = rig.peer.answers(&flow)?;
+    let end = answers.iter().find(|it| it.fin).context("the server should have ended")?;
+    let (seq, ack_seq) = (ISN + 1, end.seq.wrapping_add(1));
+    rig.peer.send(&flow, Segment { ack: true, fin: true, seq, ack_seq, ..Segment::default() })?;
+    rig.peer.answers(&flow)?;
+    Ok((flow, seq + 1))
+}
+
+/// Whether a SYN is answered by a SYN-ACK.
+fn answered(rig: &mut Rig, flow: &Flow, seq: u32) -> Result<bool> {
+    rig.peer.send(flow, Segment { syn: true, seq, ..Segment::default() })?;
+    Ok(rig.peer.answers(flow)?.iter().any(Segment::is_synack))
+}
