@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
-use crate::kernels::{self, DEFAULT_MATRIX, KERNELS, Kernel, Series};
+use crate::kernels::{self, DEFAULT_MATRIX, FOR_BRANCHES, KERNELS, Kernel, Series};
 
 /// What cargo alone cannot do for syndrop: the BPF object, guests, the demo.
 ///
@@ -61,6 +61,10 @@ pub(crate) struct Test {
     /// The kernel tests on every series that there is
     #[arg(long, conflicts_with = "vm")]
     all: bool,
+    /// Of the kernel tests only those that the table of reasons by kernel, docs/branches.md, is made
+    /// from
+    #[arg(long)]
+    branches: bool,
     #[command(flatten)]
     pub(crate) own: OwnKernel,
     /// For the kernel tests' harness: a filter, --exact, --list …
@@ -84,15 +88,26 @@ impl Test {
         match &self.vm {
             _ if self.all => KERNELS.iter().map(|row| row.name).collect(),
             Some(series) if !series.is_empty() => series.iter().map(String::as_str).collect(),
-            _ => DEFAULT_MATRIX.to_vec(),
+            _ => [DEFAULT_MATRIX, FOR_BRANCHES].concat(),
         }
+    }
+
+    /// Whether only what the table of reasons is made from runs on this kernel.
+    pub(crate) fn only_branches(&self, name: &str) -> bool {
+        let named = self.vm.as_ref().is_some_and(|series| !series.is_empty());
+        self.branches || !named && !DEFAULT_MATRIX.contains(&name)
+    }
+
+    /// Whether the table of reasons can be made from this run.
+    pub(crate) fn makes_table(&self) -> bool {
+        self.arguments.is_empty() && !self.own.is_given()
     }
 
     /// Whether all cases run on all kernels that must be tested on.
     pub(crate) fn is_whole_matrix(&self) -> bool {
         let series = self.series();
         let covered = DEFAULT_MATRIX.iter().all(|name| series.contains(name));
-        covered && self.arguments.is_empty() && !self.own.is_given()
+        covered && self.makes_table() && !self.branches
     }
 }
 

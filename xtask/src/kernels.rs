@@ -61,6 +61,9 @@ pub(crate) const DEFAULT: &str = "6.12";
 /// What the tests boot: each stable release, the longterm after them, and the newest.
 pub(crate) const DEFAULT_MATRIX: &[&str] = &["5.10", "6.1", "6.12", "6.18", "7.3"];
 
+/// And only for the table of reasons by kernel: the one before the newest.
+pub(crate) const FOR_BRANCHES: &[&str] = &["7.2"];
+
 /// A kernel that can be booted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Kernel {

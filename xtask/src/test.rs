@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that can fail, and one line at the end that says how much did.
 
+mod branches;
 mod deny;
 mod host;
 mod libtest;

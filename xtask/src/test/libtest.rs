@@ -3,6 +3,8 @@
 //! The format of libtest and of libtest-mimic alike, which is what people read too, so there is
 //! nothing to switch on in the binaries.
 
+use std::collections::BTreeMap;
+
 use super::tally::Tally;
 
 /// The lines of one or more test binaries.
@@ -11,6 +13,10 @@ pub(crate) struct Run {
     pub(crate) passed: Vec<String>,
     pub(crate) failed: Vec<String>,
     pub(crate) skipped: Vec<Skip>,
+    /// What failed cases said, by name.
+    said: BTreeMap<String, String>,
+    /// Whose words the next lines are.
+    speaker: Option<String>,
     /// What the summaries count, to catch a case line that was not understood.
     summed: usize,
     summaries: usize,
@@ -27,6 +33,19 @@ impl Run {
     /// Takes the next line.
     pub(crate) fn push(&mut self, line: &str) {
         let line = line.trim_end();
+        if let Some(header) = line.strip_prefix("---- ").and_then(|it| it.strip_suffix(" ----")) {
+            let name = header.strip_suffix(" stdout").unwrap_or(header);
+            self.speaker = Some(name.to_owned());
+            return;
+        }
+        if line == "failures:" || line.starts_with("test result: ") {
+            self.speaker = None;
+        }
+        if let Some(speaker) = &self.speaker {
+            let said = self.said.entry(speaker.clone()).or_default();
+            *said = format!("{said}\n    {line}");
+            return;
+        }
         if let Some(counts) = line.strip_prefix("test result: ") {
             self.summaries += 1;
             self.summed += ["passed", "failed", "ignored"]
@@ -55,7 +74,8 @@ impl Run {
     pub(crate) fn add_to(&self, tally: &mut Tally, place: &str, succeeded: bool) {
         tally.pass(self.passed.len());
         for name in &self.failed {
-            tally.fail(format!("{place}: {name}"));
+            let said = self.said.get(name).map_or("", |said| said.trim_end());
+            tally.fail(format!("{place}: {name}{said}"));
         }
         for Skip { name, reason } in &self.skipped {
             let reason = if reason.is_empty() { "no reason given" } else { reason };
@@ -122,6 +142,13 @@ test result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; 
     #[test]
     fn failed_cases_are_failures_by_name() {
         assert_eq!(summary(MIXED, false).1, ["6.12: syn-queue-full/ipv6"]);
+    }
+
+    #[test]
+    fn a_failure_says_what_the_case_said() {
+        let text = "test a ... FAILED\ntest b ... ok\n\nfailures:\n\n---- a ----\n9 events\nnot 8\n\n\
+            failures:\n    a\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored";
+        assert_eq!(summary(text, false).1, ["6.12: a\n    9 events\n    not 8"]);
     }
 
     #[test]

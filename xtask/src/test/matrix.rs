@@ -13,6 +13,7 @@ use anyhow::Result;
 
 use self::candidate::{Candidate, Ground};
 use self::coverage::Coverage;
+use super::branches;
 use super::libtest::{Run, Skip};
 use super::tally::Tally;
 use crate::cli::Test;
@@ -36,11 +37,25 @@ pub(crate) fn run(options: &Test, tally: &mut Tally) -> Result<()> {
             return Ok(());
         }
     };
+    let mut branches = match ground.branches() {
+        Ok(branches) => branches,
+        Err(error) => {
+            tally.step("reasons by kernel", Err(error));
+            return Ok(());
+        }
+    };
     let mut candidates = VecDeque::new();
     for (name, kernel) in kernels(options) {
         let mut arguments = options.arguments.clone();
-        if options.is_whole_matrix() && name != kernels::DEFAULT {
-            arguments.extend(SAME_EVERYWHERE.iter().map(|cases| format!("--skip={cases}")));
+        let mut skip = |cases: &[&str]| {
+            arguments.extend(cases.iter().map(|cases| format!("--skip={cases}")));
+        };
+        let only_branches = options.only_branches(name);
+        if only_branches || options.is_whole_matrix() && name != kernels::DEFAULT {
+            skip(&SAME_EVERYWHERE);
+        }
+        if only_branches {
+            skip(&branches::BESIDES);
         }
         let packed = kernel.and_then(|kernel| ground.pack(name, kernel, &arguments));
         match packed {
@@ -52,7 +67,14 @@ pub(crate) fn run(options: &Test, tally: &mut Tally) -> Result<()> {
     for (candidate, cases, outcome) in boot_all(&ground, candidates) {
         let place = format!("kernel {}", candidate.name());
         match outcome {
-            Ok(succeeded) => cases.add_to(tally, &place, succeeded),
+            Ok(succeeded) => {
+                cases.add_to(tally, &place, succeeded);
+                if options.makes_table()
+                    && let Err(error) = branches.add(candidate.name(), &cases)
+                {
+                    tally.fail(format!("{error:#}"));
+                }
+            }
             Err(error) if error.is::<Interrupted>() => return Err(error),
             Err(error) => {
                 tally.pass(cases.passed.len());
@@ -61,6 +83,7 @@ pub(crate) fn run(options: &Test, tally: &mut Tally) -> Result<()> {
         }
         coverage.add(cases);
     }
+    branches.settle(tally);
     // Only the whole matrix can say that a case runs nowhere.
     if options.is_whole_matrix() {
         for Skip { name, reason } in coverage.never_run() {

@@ -11,6 +11,7 @@ use crate::kernels::Kernel;
 use crate::machine::{Machine, OnInterrupt, Progress};
 use crate::outfit::Outfit;
 use crate::qemu::Qemu;
+use crate::test::branches::Branches;
 use crate::test::libtest::Run;
 
 /// For all cases on one kernel; twice what they took on a busy machine.
@@ -31,6 +32,11 @@ impl Ground {
         let syndrop = artifact::syndrop()?;
         let harness = artifact::vm_tests()?;
         Ok(Self { qemu: Qemu::provide()?, syndrop, harness })
+    }
+
+    /// What the harness provokes.
+    pub(crate) fn branches(&self) -> Result<Branches> {
+        Branches::list(&self.harness)
     }
 
     /// Packs a guest that runs the harness with these arguments.
