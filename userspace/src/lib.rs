@@ -20,6 +20,8 @@ pub mod enrich;
 pub mod reconcile;
 pub mod totals;
 
+pub mod report;
+
 pub mod gate;
 
 pub mod render;

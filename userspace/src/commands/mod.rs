@@ -14,6 +14,7 @@ mod explain;
 mod listeners;
 mod output;
 mod replay;
+mod report;
 mod run;
 mod stop;
 mod trace;
@@ -35,6 +36,7 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
             Ok(Exit::Ended)
         }
         Some(Command::Replay(arguments)) => replay::run(arguments),
+        Some(Command::Report(arguments)) => report::run(arguments),
     }
 }
 

@@ -14,6 +14,7 @@ mod explain;
 mod finding;
 mod foreign;
 mod github;
+mod html;
 mod json;
 mod junit;
 mod listeners;
@@ -28,6 +29,7 @@ pub use doctor::{doctor, doctor_json};
 pub use explain::{explain, explain_all, explain_json};
 pub use foreign::Foreign;
 pub use github::Github;
+pub use html::Html;
 pub use json::Json;
 pub use junit::Junit;
 pub use listeners::{Listeners, Table};
@@ -67,6 +69,9 @@ pub trait Render {
     /// # Errors
     /// If it cannot be written.
     fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()>;
+
+    /// What the user is told on stderr meanwhile, for formats that have a place for it.
+    fn note(&mut self, _: &str) {}
 
     /// The end.
     ///
