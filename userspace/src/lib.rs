@@ -20,6 +20,7 @@ pub mod enrich;
 pub mod reconcile;
 pub mod totals;
 
+pub mod metrics;
 pub mod report;
 
 pub mod gate;

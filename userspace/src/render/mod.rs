@@ -19,6 +19,7 @@ mod json;
 mod junit;
 mod listeners;
 mod markdown;
+mod metrics;
 mod paragraph;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -34,6 +35,7 @@ pub use json::Json;
 pub use junit::Junit;
 pub use listeners::{Listeners, Table};
 pub use markdown::Markdown;
+pub use metrics::{Described, Exposition, METRICS};
 pub use status::{blind_spots, diagnostics_to_stderr, failure, note, ready, verdict};
 pub use text::Text;
 
