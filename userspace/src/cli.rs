@@ -15,11 +15,15 @@ use crate::filter::Netns;
 mod completions;
 mod ids;
 mod listeners;
+mod metrics;
+mod report;
 mod run;
 mod words;
 
 pub use completions::{Completions, For, script};
 pub use listeners::{ListenerFilter, Listeners, SortKey};
+pub use metrics::Metrics;
+pub use report::Report;
 pub use run::{Format, Run};
 use words::{duration, network};
 
@@ -101,6 +105,12 @@ pub enum Command {
     /// Feed a recording of `trace --json` through the same filters and formats
     #[command(after_long_help = ids::list())]
     Replay(Replay),
+    /// Make one self-contained HTML page of a recording, for a post-mortem
+    #[command(after_help = report::EXAMPLES, after_long_help = ids::with_list(report::EXAMPLES))]
+    Report(Report),
+    /// Serve totals and queues to Prometheus, until Ctrl-C or SIGTERM
+    #[command(after_help = metrics::EXAMPLES, after_long_help = ids::with_list(metrics::EXAMPLES))]
+    Metrics(Metrics),
 }
 
 /// Arguments of `trace`.

@@ -20,6 +20,9 @@ pub mod enrich;
 pub mod reconcile;
 pub mod totals;
 
+pub mod metrics;
+pub mod report;
+
 pub mod gate;
 
 pub mod render;

@@ -139,6 +139,7 @@ impl Line<'_> {
                     self.sinks.data.flush()?;
                     // Nobody is told that stderr is gone.
                     let _ = render::note(self.sinks.status, &note);
+                    self.sinks.render.note(&note);
                 }
             }
         }

@@ -3,6 +3,7 @@
 mod apt;
 mod artifact;
 mod bpf;
+mod browser;
 mod bzimage;
 mod cache;
 mod cli;

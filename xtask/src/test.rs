@@ -5,6 +5,7 @@ mod deny;
 mod host;
 mod libtest;
 mod matrix;
+mod page;
 mod tally;
 
 use anyhow::Result;

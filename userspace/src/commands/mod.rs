@@ -12,8 +12,10 @@ use crate::filter::{Notices, Wanted};
 mod doctor;
 mod explain;
 mod listeners;
+mod metrics;
 mod output;
 mod replay;
+mod report;
 mod run;
 mod stop;
 mod trace;
@@ -35,6 +37,8 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
             Ok(Exit::Ended)
         }
         Some(Command::Replay(arguments)) => replay::run(arguments),
+        Some(Command::Metrics(arguments)) => metrics::run(arguments),
+        Some(Command::Report(arguments)) => report::run(arguments),
     }
 }
 
@@ -52,6 +56,11 @@ pub fn usage(error: &clap::Error) -> Exit {
 /// What the filter's arguments mean on this machine, and which notices it is if they say nothing
 /// about that.
 fn filter(arguments: &cli::Filter, unsaid: Notices) -> Result<ebpf_probes::Filter, Failure> {
+    Ok(wanted(arguments, unsaid)?.compile()?)
+}
+
+/// The same before it is put in the form of the probes.
+fn wanted(arguments: &cli::Filter, unsaid: Notices) -> Result<Wanted, Failure> {
     let netns = arguments.netns.as_ref().map(crate::filter::Netns::inode).transpose()?;
     let notices = match &arguments.notices {
         None if arguments.reasons.is_empty() => unsaid,
@@ -59,7 +68,7 @@ fn filter(arguments: &cli::Filter, unsaid: Notices) -> Result<ebpf_probes::Filte
         Some(ids) if ids.is_empty() => Notices::All,
         Some(ids) => Notices::Only(ids.clone()),
     };
-    let wanted = Wanted {
+    Ok(Wanted {
         ports: arguments.ports.clone(),
         local: arguments.local,
         peer: arguments.peer,
@@ -68,8 +77,7 @@ fn filter(arguments: &cli::Filter, unsaid: Notices) -> Result<ebpf_probes::Filte
         reasons: arguments.reasons.clone(),
         notices,
         stages: arguments.stages.clone(),
-    };
-    Ok(wanted.compile()?)
+    })
 }
 
 fn runtime() -> Result<Runtime, Failure> {

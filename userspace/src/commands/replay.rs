@@ -39,9 +39,9 @@ pub(super) fn run(arguments: &cli::Replay) -> Result<Exit, Failure> {
 }
 
 /// A recording and its name.
-type Recording = (String, Box<dyn Read + Send>);
+pub(super) type Recording = (String, Box<dyn Read + Send>);
 
-fn open(path: &Path, output: Option<&Path>) -> Result<Recording, Failure> {
+pub(super) fn open(path: &Path, output: Option<&Path>) -> Result<Recording, Failure> {
     if path == Path::new("-") {
         return Ok(("stdin".to_owned(), Box::new(stdin())));
     }

@@ -14,10 +14,12 @@ mod explain;
 mod finding;
 mod foreign;
 mod github;
+mod html;
 mod json;
 mod junit;
 mod listeners;
 mod markdown;
+mod metrics;
 mod paragraph;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -28,10 +30,12 @@ pub use doctor::{doctor, doctor_json};
 pub use explain::{explain, explain_all, explain_json};
 pub use foreign::Foreign;
 pub use github::Github;
+pub use html::Html;
 pub use json::Json;
 pub use junit::Junit;
 pub use listeners::{Listeners, Table};
 pub use markdown::Markdown;
+pub use metrics::{Described, Exposition, METRICS};
 pub use status::{blind_spots, diagnostics_to_stderr, failure, note, ready, verdict};
 pub use text::Text;
 
@@ -67,6 +71,9 @@ pub trait Render {
     /// # Errors
     /// If it cannot be written.
     fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()>;
+
+    /// What the user is told on stderr meanwhile, for formats that have a place for it.
+    fn note(&mut self, _: &str) {}
 
     /// The end.
     ///

@@ -28,8 +28,10 @@ use programs::ProgramsError;
 use refused::{Clients, boot_ns};
 use waiting::Waiting;
 
+pub use cost::{Measuring, object_sha256};
 pub use error::LiveError;
 
+mod cost;
 mod diagnostics;
 mod error;
 mod missed;

@@ -6,6 +6,7 @@ use std::process::Command;
 use published::Line;
 
 mod ends;
+mod page;
 mod published;
 
 const RECORDING: &str = "tests/cli/recording.ndjson";

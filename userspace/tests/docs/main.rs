@@ -10,6 +10,7 @@ use std::{env, fs};
 use serde_json::Value;
 
 mod man;
+mod metrics;
 mod reasons;
 mod schema;
 mod validate;
@@ -32,6 +33,22 @@ fn is_fresh(name: &str, expected: &str) {
 #[test]
 fn reasons_are_fresh() {
     is_fresh("reasons.md", &reasons::markdown());
+}
+
+#[test]
+fn metrics_are_fresh() {
+    is_fresh("metrics.md", &metrics::markdown());
+}
+
+#[test]
+fn rules_and_panels_name_metrics_that_there_are() {
+    let text = metrics::markdown();
+    let named = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let named: Vec<_> = named.filter(|word| word.starts_with("syndrop_")).collect();
+    for name in &named {
+        assert!(syndrop::render::METRICS.iter().any(|metric| metric.name == *name), "{name}");
+    }
+    assert!(named.len() > 2 * syndrop::render::METRICS.len());
 }
 
 #[test]

@@ -14,7 +14,7 @@ const REQUIREMENTS: &[&str] =
      /sys/kernel/btf/vmlinux) and kprobes (CONFIG_KPROBE_EVENTS). Root, or CAP_BPF and \
      CAP_PERFMON; CAP_SYS_ADMIN too where kernel.perf_event_paranoid is above 2. The kernel must \
      not be locked down for confidentiality. syndrop doctor says which of it is missing, and what \
-     helps. replay, explain and completions need none of it."];
+     helps. replay, report, explain and completions need none of it."];
 
 const FIELDS: &[(&str, &str)] = &[
     ("TIME", "When the packet was refused, in this host's time zone."),

@@ -25,6 +25,7 @@ mod inetdiag;
 mod leftovers;
 mod listener;
 mod listeners;
+mod metrics;
 mod mixed;
 mod netns;
 mod netstat;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         leftovers::cases(),
         run::cases(),
         doctor::cases(),
+        metrics::cases(),
     ]
     .into_iter()
     .flatten()

@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::deny;
 use super::libtest::Run;
 use super::tally::Tally;
+use super::{deny, page};
 use crate::{artifact, bpf, command};
 
 /// Runs all of them, each to its end.
@@ -17,6 +17,7 @@ pub(crate) fn run(tally: &mut Tally) {
     step(tally, "cargo clippy", || cargo(&[&lints[..], &["--", "-D", "warnings"]].concat()));
     step(tally, "cargo clippy for BPF", bpf::clippy);
     unit_tests(tally);
+    step(tally, "the page of a report in a browser", page::check);
     step(tally, "cargo deny", deny::check);
     // Two steps: whether somebody forgot to build it needs no toolchain to tell.
     step(tally, "the BPF object's manifest", bpf::verify);
