@@ -16,11 +16,13 @@ mod completions;
 mod ids;
 mod listeners;
 mod run;
+mod top;
 mod words;
 
 pub use completions::{Completions, For, script};
 pub use listeners::{ListenerFilter, Listeners, SortKey};
 pub use run::{Format, Run};
+pub use top::Top;
 use words::{duration, network};
 
 const EXAMPLES: &str = "\
@@ -98,6 +100,9 @@ pub enum Command {
     /// Write completions for a shell to stdout
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
+    /// Watch every listener live on a whole screen: both queues, drops by reason, clients
+    #[command(after_help = top::EXAMPLES, after_long_help = ids::with_list(top::EXAMPLES))]
+    Top(Top),
     /// Feed a recording of `trace --json` through the same filters and formats
     #[command(after_long_help = ids::list())]
     Replay(Replay),

@@ -16,6 +16,7 @@ mod output;
 mod replay;
 mod run;
 mod stop;
+mod top;
 mod trace;
 
 /// Runs what was asked for.
@@ -35,6 +36,7 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
             Ok(Exit::Ended)
         }
         Some(Command::Replay(arguments)) => replay::run(arguments),
+        Some(Command::Top(arguments)) => top::run(arguments),
     }
 }
 
