@@ -51,7 +51,8 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {
     }
     let rows = model.rows();
     let chosen = model.view.selected(&rows);
-    let detail = detail_height(area.height).filter(|_| model.view.detail && !rows.is_empty());
+    let detail = detail_height(area.height, rows.len());
+    let detail = detail.filter(|_| model.view.detail && !rows.is_empty());
     let table = keys - HEADER - detail.unwrap_or(0);
     for (y, line) in
         (HEADER..HEADER + table).zip(table::lines(&rows, chosen, (area.width, table), model, theme))
@@ -68,9 +69,13 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {
     put(frame, area, keys, &keys_line(model, theme));
 }
 
-/// Rows of the pane with details, if there is room for one.
-fn detail_height(height: u16) -> Option<u16> {
-    (height >= ROOM_FOR_DETAIL).then(|| (height * 2 / 5 + 2).clamp(10, 20))
+/// Rows of the pane with details, if there is room for one: what the table does not need, within
+/// reason.
+fn detail_height(height: u16, rows: usize) -> Option<u16> {
+    let table = u16::try_from(rows + 1).unwrap_or(u16::MAX);
+    let spare = height.saturating_sub(HEADER + 1).saturating_sub(table);
+    let least = (height * 2 / 5 + 2).min(20);
+    (height >= ROOM_FOR_DETAIL).then(|| spare.clamp(least, least.max(24)))
 }
 
 fn put(frame: &mut Frame<'_>, area: Rect, y: u16, line: &Line<'_>) {

@@ -179,6 +179,7 @@ pub fn keys() -> io::Result<UnboundedReceiver<Input>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Read;
     use std::os::fd::OwnedFd;
     use std::panic::catch_unwind;
@@ -203,11 +204,14 @@ mod tests {
         !tcgetattr(tty).unwrap().local_modes.contains(LocalModes::ICANON)
     }
 
-    fn seen(person: OwnedFd) -> String {
-        let mut bytes = vec![0; 4096];
-        let length = std::fs::File::from(person).read(&mut bytes).unwrap();
-        bytes.truncate(length);
-        String::from_utf8_lossy(&bytes).into_owned()
+    /// What was written; it comes in pieces.
+    fn seen(person: OwnedFd, until: &str) -> String {
+        let (mut person, mut seen, mut bytes) = (File::from(person), String::new(), [0; 256]);
+        while !seen.ends_with(until) {
+            let length = person.read(&mut bytes).unwrap();
+            seen += str::from_utf8(&bytes[..length]).unwrap();
+        }
+        seen
     }
 
     /// One after the other: a process has but one terminal.
@@ -218,8 +222,8 @@ mod tests {
         assert!(is_raw(&tty));
         drop(screen);
         assert!(!is_raw(&tty));
-        let seen = seen(person);
-        assert!(seen.contains("\x1b[?1049h") && seen.ends_with("\x1b[?1049l\x1b[?25h"), "{seen:?}");
+        let seen = seen(person, "\x1b[?1049l\x1b[?25h");
+        assert!(seen.starts_with("\x1b[?1049h"), "{seen:?}");
 
         let (_person, tty) = pty();
         let own = tty.try_clone().unwrap();

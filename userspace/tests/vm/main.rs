@@ -30,6 +30,7 @@ mod option;
 mod peer;
 mod process;
 mod provoke;
+mod pty;
 mod report;
 mod rig;
 mod rtnetlink;
@@ -44,6 +45,7 @@ mod sockopt;
 mod storm;
 mod sysctl;
 mod text;
+mod top;
 mod trace;
 mod tun;
 mod usage;
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         leftovers::cases(),
         run::cases(),
         doctor::cases(),
+        top::cases(),
     ]
     .into_iter()
     .flatten()

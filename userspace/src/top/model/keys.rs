@@ -14,12 +14,12 @@ const NEEDLE: usize = 60;
 /// Keys and what they do, for the help.
 pub(crate) const HELP: &[(&str, &str)] = &[
     ("Up Down k j", "choose a listener"),
-    ("PgUp PgDn Home End", "further; Home follows whatever is first"),
+    ("PgUp PgDn Home End", "further; Home: whatever is first"),
     ("Left Right", "explain another reason of it"),
     ("Enter d", "show or hide its details"),
-    ("s", "sort by something else: drops, drops/s, queues, address, owner"),
+    ("s", "sort by something else, see the line below"),
     ("r", "reverse the order"),
-    ("/", "only rows with some text in address, owner, cgroup or reason"),
+    ("/", "only rows with a text in address, owner or reason"),
     ("z", "only listeners with drops"),
     ("p Space", "pause: the picture stands still, counting goes on"),
     ("?", "this help"),

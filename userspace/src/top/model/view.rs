@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use clap::ValueEnum;
 
 use super::board::Board;
-use super::row::{Key, Row};
+use super::row::{Key, Row, Standing};
 use crate::catalogue;
 
 /// What rows are sorted by; what is worst comes first.
@@ -150,12 +150,13 @@ impl View {
 impl Row {
     /// How full its accept queue is: it holds one more than its limit.
     pub fn accept_fill(&self) -> Option<f64> {
-        let queue = self.accept?;
+        let queue = self.accept.filter(|_| self.standing != Standing::Closed)?;
         Some(f64::from(queue.len) / (f64::from(queue.limit) + 1.0))
     }
 
     /// How full its SYN queue is.
     pub fn syn_fill(&self) -> Option<f64> {
+        self.accept_fill()?;
         let (len, limit) = (self.syn_len?, self.accept?.limit);
         Some(f64::from(len) / f64::from(limit).max(1.0))
     }

@@ -36,13 +36,15 @@ pub(super) const MARK: usize = 1;
 /// A bar, and the space before it.
 const BAR: usize = 5;
 const NUMBER: usize = 7;
+/// Figures such as 9>8, and the title above them.
+pub(super) const FIGURES: usize = 5;
 
 /// The columns and their widths, from left to right.
 pub(super) fn lay_out(width: usize, needs: &Needs) -> Vec<(Column, usize)> {
     let width = width.saturating_sub(MARK);
-    let (accept, syn) = (needs.accept.max(8), needs.syn.max(5));
+    let (accept, syn) = (needs.accept.max(FIGURES), needs.syn.max(FIGURES));
     let mut columns = vec![
-        (Column::Listener, needs.listener.clamp(12, 21)),
+        (Column::Listener, needs.listener.clamp(12, 17)),
         (Column::Accept, accept + BAR),
         (Column::Syn, syn + BAR),
         (Column::Rate, NUMBER),
@@ -50,7 +52,7 @@ pub(super) fn lay_out(width: usize, needs: &Needs) -> Vec<(Column, usize)> {
     ];
     // Bars are given up before figures.
     if taken(&columns) > width {
-        columns[1].1 = accept;
+        columns[1].1 = accept.max(8);
         columns[2].1 = syn;
         columns[0].1 = 12;
     }

@@ -20,15 +20,12 @@ pub(super) fn lines(model: &Model, width: usize, theme: &Theme) -> [Line<'static
 fn first(model: &Model, board: &Board, width: usize, theme: &Theme) -> Line<'static> {
     let listening = board.rows().filter(|row| row.standing == Standing::Listens).count();
     let listeners = if listening == 1 { "listener" } else { "listeners" };
-    let place = format!(
-        "{}, {}   {listening} {listeners}   ",
-        Foreign(&board.host),
-        Foreign(&board.kernel)
-    );
+    let (host, kernel) = (Foreign(&board.host), Foreign(&board.kernel));
+    let place = format!("{listening} {listeners} on {host}, {kernel}");
     let state = if model.paused() { " PAUSED " } else { "" };
     let time = board.time.map_or_else(String::new, |time| clock(time, &theme.zone));
     let interval = board.interval.as_secs_f64();
-    let time = format!("{time} up {} every {interval} s ", span(board.duration));
+    let time = format!("  {time} up {} every {interval} s ", span(board.duration));
     let name = " syndrop top  ";
     let room = width.saturating_sub(columns(name) + columns(state) + columns(&time));
     let place = fit(&place, room, theme.glyphs);

@@ -8,9 +8,9 @@ use crate::render::Foreign;
 use crate::top::model::{Board, HELP};
 
 const COLUMNS: &[(&str, &str)] = &[
-    ("ACCEPT-Q", "connections that wait for accept(), and the limit; red: above it"),
+    ("ACCEPT-Q", "connections that wait for accept() / or > the limit"),
     ("SYN-Q", "half-open connections, and the same limit"),
-    ("DROPS/S DROPS", "lately, and since the start; exact even where events are lost"),
+    ("DROPS/S DROPS", "lately, and since the start; always exact"),
     ("TREND", "drops of the latest intervals, the latest at the right"),
 ];
 
@@ -20,7 +20,7 @@ pub(super) fn lines(board: &Board, width: usize, theme: &Theme) -> Vec<Line<'sta
     for (title, rows) in [("Keys", HELP), ("Columns", COLUMNS)] {
         lines.push(Line::styled(format!(" {title}"), theme.title()));
         lines.extend(rows.iter().map(|(name, does)| {
-            let name = left(name, 18, theme.glyphs);
+            let name = left(name, 21, theme.glyphs);
             Line::from(vec![Span::raw(format!("   {name}")), Span::styled(*does, theme.dim())])
         }));
     }

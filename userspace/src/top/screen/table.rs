@@ -3,9 +3,9 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::columns::{Column, Needs, lay_out};
-use super::figures::{bar, columns, count, latency, left, rate, right, trend};
-use super::theme::Theme;
+use super::columns::{Column, FIGURES, Needs, lay_out};
+use super::figures::{bar, columns, count, fit, latency, left, rate, right, trend};
+use super::theme::{Glyphs, Theme};
 use crate::catalogue;
 use crate::render::Foreign;
 use crate::top::model::{Model, Row, Standing};
@@ -26,10 +26,13 @@ pub(super) fn lines(
     let shown = &rows[first.min(rows.len())..rows.len().min(first + height)];
     let netns = rows.iter().filter_map(|row| row.id.netns);
     let several = netns.clone().min() != netns.max();
-    let columns = lay_out(width.into(), &needs(shown, several));
+    let needs = needs(shown, several);
+    let columns = lay_out(width.into(), &needs);
     let mut lines = vec![title(&columns, rows.len() - shown.len(), theme)];
     if rows.is_empty() {
-        let why = if model.view.needle.is_empty() && !model.view.only_drops {
+        let why = if model.board().time.is_none() {
+            "  looking for listeners ..."
+        } else if model.view.needle.is_empty() && !model.view.only_drops {
             "  no listener is to be seen here"
         } else {
             "  nothing matches; Esc and z show all again"
@@ -40,7 +43,7 @@ pub(super) fn lines(
         let is_chosen = first + nth == chosen;
         let mut spans = vec![Span::raw(if is_chosen { ">" } else { " " })];
         for &(column, width) in &columns {
-            spans.extend(cell(row, column, width, theme));
+            spans.extend(cell(row, column, width, &needs, theme));
             spans.push(Span::raw(" "));
         }
         let line = Line::from(spans);
@@ -96,16 +99,22 @@ fn title(columns: &[(Column, usize)], hidden: usize, theme: &Theme) -> Line<'sta
     Line::from(spans)
 }
 
-fn cell(row: &Row, column: Column, width: usize, theme: &Theme) -> Vec<Span<'static>> {
+fn cell(
+    row: &Row,
+    column: Column,
+    width: usize,
+    needs: &Needs,
+    theme: &Theme,
+) -> Vec<Span<'static>> {
     let glyphs = theme.glyphs;
     let plain = |text: &str| vec![Span::raw(left(text, width, glyphs))];
     let number = |text: &str, style: Style| vec![Span::styled(right(text, width, glyphs), style)];
     let alarm = if row.rate > 0.0 { theme.bad() } else { Style::new() };
     match column {
-        Column::Listener => plain(&name(row)),
+        Column::Listener => plain(&address(row, width, glyphs)),
         Column::Netns => plain(&row.id.netns.map_or_else(|| "-".into(), |it| it.to_string())),
-        Column::Accept => queue(&accept(row), row.accept_fill(), width, theme),
-        Column::Syn => queue(&syn(row), row.syn_fill(), width, theme),
+        Column::Accept => queue(&accept(row), row.accept_fill(), (needs.accept, width), theme),
+        Column::Syn => queue(&syn(row), row.syn_fill(), (needs.syn, width), theme),
         Column::Latency => {
             number(&row.accept_latency.map_or_else(|| "-".into(), latency), Style::new())
         }
@@ -120,34 +129,48 @@ fn cell(row: &Row, column: Column, width: usize, theme: &Theme) -> Vec<Span<'sta
     }
 }
 
-/// The figures, and how full that is.
-fn queue(text: &str, fill: Option<f64>, width: usize, theme: &Theme) -> Vec<Span<'static>> {
+/// The figures, at the right of so many columns, and how full that is.
+fn queue(
+    text: &str,
+    fill: Option<f64>,
+    (figures, width): (usize, usize),
+    theme: &Theme,
+) -> Vec<Span<'static>> {
     let style = match fill {
         Some(1.0..) => theme.bad(),
         Some(NEARLY..) => theme.doubtful(),
         _ => theme.good(),
     };
-    // Figures stand at the right of their part, so that bars begin in one column.
-    let bars = width.saturating_sub(FIGURES.max(columns(text)) + 1);
-    let Some(fill) = fill.filter(|_| bars >= 3) else {
-        return vec![Span::styled(left(text, width, theme.glyphs), style)];
+    let figures = figures.max(FIGURES);
+    let bars = width.saturating_sub(figures + 1);
+    let text = right(text, figures.min(width), theme.glyphs);
+    let bar = match fill {
+        Some(fill) if bars >= 3 => format!(" {}", bar(fill, bars, theme.glyphs)),
+        _ => String::new(),
     };
-    let figures = right(text, width - bars - 1, theme.glyphs);
-    vec![Span::styled(figures + " ", style), Span::styled(bar(fill, bars, theme.glyphs), style)]
+    vec![Span::styled(left(&(text + &bar), width, theme.glyphs), style)]
 }
 
-/// Columns of figures such as 129>128.
-const FIGURES: usize = 7;
-
 fn name(row: &Row) -> String {
-    match (row.id.bound, row.standing) {
-        (Some(bound), Standing::Closed) => format!("{bound} closed"),
-        (Some(bound), _) => bound.to_string(),
-        (None, _) => "unknown".to_owned(),
+    row.id.bound.map_or_else(|| "unknown".to_owned(), |bound| bound.to_string())
+}
+
+/// What it is bound to; if that is too long, its port is what tells most.
+fn address(row: &Row, width: usize, glyphs: Glyphs) -> String {
+    let name = name(row);
+    match name.rsplit_once(':') {
+        Some((address, port)) if columns(&name) > width => {
+            let room = width.saturating_sub(columns(port) + 1);
+            format!("{}:{port}", fit(address, room, glyphs))
+        }
+        _ => name,
     }
 }
 
 fn accept(row: &Row) -> String {
+    if row.standing == Standing::Closed {
+        return "closed".to_owned();
+    }
     row.accept.map_or_else(
         || "-".to_owned(),
         |queue| {
@@ -159,6 +182,7 @@ fn accept(row: &Row) -> String {
 
 fn syn(row: &Row) -> String {
     match (row.syn_len, row.accept) {
+        _ if row.standing == Standing::Closed => "-".to_owned(),
         (Some(len), Some(queue)) => format!("{len}/{}", queue.limit),
         (Some(len), None) => len.to_string(),
         (None, _) => "-".to_owned(),
