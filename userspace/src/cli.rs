@@ -18,6 +18,7 @@ mod listeners;
 mod metrics;
 mod report;
 mod run;
+mod top;
 mod words;
 
 pub use completions::{Completions, For, script};
@@ -25,6 +26,7 @@ pub use listeners::{ListenerFilter, Listeners, SortKey};
 pub use metrics::Metrics;
 pub use report::Report;
 pub use run::{Format, Run};
+pub use top::Top;
 use words::{duration, network};
 
 const EXAMPLES: &str = "\
@@ -37,6 +39,7 @@ Examples:
   syndrop run -- cargo test             the same for as long as a command runs
   syndrop explain syn-queue-full        what a reason means, and what to do
   syndrop doctor                        whether it would work here
+  syndrop top                           all listeners live, on a whole screen
 
 Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run,
 69 this kernel cannot do it, 77 not permitted.";
@@ -99,6 +102,9 @@ pub enum Command {
     /// end with: 0 if it would work, 69 if this kernel cannot do it, 77 if rights are missing.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// Watch every listener live on a whole screen: both queues, drops by reason, clients
+    #[command(after_help = top::EXAMPLES, after_long_help = ids::with_list(top::EXAMPLES))]
+    Top(Top),
     /// Write completions for a shell to stdout
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),

@@ -3,12 +3,12 @@
 //! The filter runs in the kernel, so that hidden drops cost no event and the totals of shown and
 //! hidden ones stay exact. A recording is filtered by the same rules, here.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ebpf_probes::{Filter, MAX_PORTS, Reason, Stage};
 use ipnet::IpNet;
 
-use crate::decode::{Family, SynDrop};
+use crate::decode::{Family, ListenerId, SynDrop};
 
 mod netns;
 
@@ -200,6 +200,24 @@ pub fn shows(filter: &Filter, drop: &SynDrop) -> bool {
         && (ports.is_empty() || ports.contains(&port))
         && within(local, filter.local, filter.local_mask)
         && within(peer, filter.peer, filter.peer_mask)
+}
+
+/// Whether drops that the filter shows can be drops of this listener. An IPv6 one that is bound to
+/// no address may get IPv4 packets too.
+pub fn concerns(filter: &Filter, listener: &ListenerId) -> bool {
+    let ports = &filter.ports[..MAX_PORTS.min(filter.ports_len as usize)];
+    let any = |bound: SocketAddr| bound.ip().is_unspecified();
+    let family = |bound: SocketAddr| match filter.family {
+        4 => bound.is_ipv4() || any(bound),
+        6 => bound.is_ipv6(),
+        _ => true,
+    };
+    (filter.netns == 0 || listener.netns.is_none_or(|netns| netns == filter.netns))
+        && listener.bound.is_none_or(|bound| {
+            (ports.is_empty() || ports.contains(&bound.port()))
+                && family(bound)
+                && (any(bound) || within(mapped(bound.ip()), filter.local, filter.local_mask))
+        })
 }
 
 fn within(address: [u8; 16], network: [u8; 16], mask: [u8; 16]) -> bool {

@@ -29,5 +29,7 @@ pub mod render;
 
 pub mod pipeline;
 
+pub mod top;
+
 pub mod cli;
 pub mod commands;

@@ -4,6 +4,7 @@ use ebpf_probes::{Reason, Stage};
 use super::{Cli, Command};
 use crate::decode::Family;
 use crate::filter::Netns;
+use crate::top::SortBy;
 
 fn parse(line: &str) -> Cli {
     Cli::try_parse_from(line.split(' ')).unwrap()
@@ -45,6 +46,10 @@ fn filters_are_the_same_everywhere() {
     assert_eq!(filter.stages, [Stage::Ack, Stage::CookieAck]);
     let trace = parse(&format!("syndrop {words}")).trace.filter;
     assert_eq!(format!("{filter:?}"), format!("{trace:?}"));
+    let top = parse(&format!("syndrop top -i 5s --sort rate {words}"));
+    let Some(Command::Top(top)) = top.command else { panic!("it is no top") };
+    assert_eq!(format!("{filter:?}"), format!("{:?}", top.filter));
+    assert_eq!((top.interval.as_secs(), top.sort), (5, SortBy::Rate));
     assert_eq!(parse("syndrop -4").trace.filter.family(), Some(Family::V4));
     assert_eq!(parse("syndrop").trace.filter.family(), None);
 }

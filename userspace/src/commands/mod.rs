@@ -18,6 +18,7 @@ mod replay;
 mod report;
 mod run;
 mod stop;
+mod top;
 mod trace;
 
 /// Runs what was asked for.
@@ -39,6 +40,7 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Replay(arguments)) => replay::run(arguments),
         Some(Command::Metrics(arguments)) => metrics::run(arguments),
         Some(Command::Report(arguments)) => report::run(arguments),
+        Some(Command::Top(arguments)) => top::run(arguments),
     }
 }
 

@@ -1,8 +1,8 @@
 use ebpf_probes::{Filter, Reason, Stage};
 
-use super::{FilterError, Notices, Wanted, shows, shows_every_drop};
+use super::{FilterError, Notices, Wanted, concerns, shows, shows_every_drop};
 use crate::decode::sample::{packet, syn_drop};
-use crate::decode::{Family, SynDrop};
+use crate::decode::{Family, ListenerId, SynDrop};
 
 fn drop(local: &str, peer: &str) -> SynDrop {
     SynDrop { packet: Some(packet(local, peer)), ..syn_drop() }
@@ -145,4 +145,35 @@ fn what_can_never_match_is_refused() {
     assert!(error.contains("::1/128") && error.contains("IPv4"), "{error}");
     let other = Wanted { family: Some(Family::V6), peer: net("10.0.0.0/8"), ..Wanted::default() };
     assert!(other.compile().unwrap_err().to_string().contains("10.0.0.0/8"));
+}
+
+#[test]
+fn a_listener_is_concerned_if_it_can_get_such_packets() {
+    let bound = ["10.0.0.1:80", "0.0.0.0:81", "[::]:80", "[fd00::1]:82"];
+    let listeners = bound.map(|bound| ListenerId {
+        sock: 1,
+        inode: None,
+        netns: Some(7),
+        bound: bound.parse().ok(),
+    });
+    let network = |text: &str| text.parse().ok();
+    let all = Wanted::default();
+    let cases = [
+        (all.clone(), [true, true, true, true]),
+        (Wanted { ports: vec![80, 82], ..all.clone() }, [true, false, true, true]),
+        (Wanted { family: Some(Family::V4), ..all.clone() }, [true, true, true, false]),
+        (Wanted { family: Some(Family::V6), ..all.clone() }, [false, false, true, true]),
+        (Wanted { local: network("10.0.0.0/8"), ..all.clone() }, [true, true, true, false]),
+        (Wanted { local: network("fd00::/8"), ..all.clone() }, [false, false, true, true]),
+        (Wanted { local: network("192.0.2.1/32"), ..all.clone() }, [false, true, true, false]),
+        (Wanted { netns: Some(8), ..all.clone() }, [false; 4]),
+        (Wanted { peer: network("192.0.2.0/24"), ..all }, [true, true, true, false]),
+    ];
+    for (wanted, expected) in cases {
+        let filter = wanted.compile().unwrap();
+        assert_eq!(listeners.map(|id| concerns(&filter, &id)), expected, "{wanted:?}");
+    }
+    let unknown = ListenerId { bound: None, ..listeners[0] };
+    let ports = Wanted { ports: vec![9], ..Wanted::default() };
+    assert!(concerns(&ports.compile().unwrap(), &unknown));
 }

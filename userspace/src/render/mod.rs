@@ -36,8 +36,11 @@ pub use junit::Junit;
 pub use listeners::{Listeners, Table};
 pub use markdown::Markdown;
 pub use metrics::{Described, Exposition, METRICS};
-pub use status::{blind_spots, diagnostics_to_stderr, failure, note, ready, verdict};
+pub use status::{
+    blind_spots, causes, diagnostics_to_stderr, failure, note, notes, ready, verdict,
+};
 pub use text::Text;
+pub(crate) use text::{accept_queue, reason, syn_queue};
 
 /// Everything there is to say at the end.
 #[derive(Debug, Clone, PartialEq)]

@@ -30,15 +30,8 @@ pub fn ready(out: &mut dyn Write, opening: &Opening, verbose: bool) -> io::Resul
         let attached = if probe.attached { "attached to" } else { "not attached to" };
         note(out, &format!("{} {attached} {}", probe.name, probe.target))?;
     }
-    for text in &opening.notes {
-        note(out, text)?;
-    }
-    if !opening.unobservable.is_empty() {
-        note(out, &format!("cannot be told on this kernel: {}", slugs(&opening.unobservable)))?;
-    }
-    if !opening.inferred.is_empty() {
-        let slugs = slugs(&opening.inferred);
-        note(out, &format!("inferred on this kernel, at least at times: {slugs}"))?;
+    for text in notes(opening) {
+        note(out, &text)?;
     }
     let attached = opening.probes.iter().filter(|probe| probe.attached).count();
     write!(out, "Tracing TCP listener drops")?;
@@ -46,6 +39,19 @@ pub fn ready(out: &mut dyn Write, opening: &Opening, verbose: bool) -> io::Resul
         write!(out, " with {attached} {} probes", Foreign(attach))?;
     }
     writeln!(out, " ... Ctrl-C to end")
+}
+
+/// What the user should know about this run, one line each.
+pub fn notes(opening: &Opening) -> Vec<String> {
+    let mut notes = opening.notes.clone();
+    if !opening.unobservable.is_empty() {
+        notes.push(format!("cannot be told on this kernel: {}", slugs(&opening.unobservable)));
+    }
+    if !opening.inferred.is_empty() {
+        let slugs = slugs(&opening.inferred);
+        notes.push(format!("inferred on this kernel, at least at times: {slugs}"));
+    }
+    notes
 }
 
 /// Which of the wanted reasons this run cannot tell, if any are wanted by name.
@@ -80,13 +86,19 @@ fn slugs(reasons: &[Reason]) -> String {
 /// # Errors
 /// If it cannot be written.
 pub fn failure(out: &mut dyn Write, error: &dyn Error) -> io::Result<()> {
-    write!(out, "syndrop: {}", Foreign(&error.to_string()))?;
+    writeln!(out, "syndrop: {}", causes(error))
+}
+
+/// What failed, then its causes, in a line.
+pub fn causes(error: &dyn Error) -> String {
+    let mut line = Foreign(&error.to_string()).to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        write!(out, ": {}", Foreign(&error.to_string()))?;
+        line += ": ";
+        line += &Foreign(&error.to_string()).to_string();
         cause = error.source();
     }
-    writeln!(out)
+    line
 }
 
 /// Lets diagnostics of the probes appear on stderr from now on.

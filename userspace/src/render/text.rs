@@ -50,20 +50,22 @@ impl<T: fmt::Display> fmt::Display for OrDash<T> {
     }
 }
 
-fn accept_queue(drop: &SynDrop) -> Option<String> {
+/// `65>64`: the accept queue of a drop, and how it stands to its limit.
+pub(crate) fn accept_queue(drop: &SynDrop) -> Option<String> {
     let queue = drop.accept?;
     let relation = if queue.len > queue.limit { '>' } else { '/' };
     Some(format!("{}{relation}{}", queue.len, queue.limit))
 }
 
-fn syn_queue(drop: &SynDrop) -> Option<String> {
+/// `4/64`: its SYN queue.
+pub(crate) fn syn_queue(drop: &SynDrop) -> Option<String> {
     let limit = OrDash(drop.accept.map(|queue| queue.limit));
     drop.syn_len.map(|len| format!("{len}/{limit}"))
 }
 
 /// The reason, the number of the attempt unless it is the first, and after how long it ended for
 /// a client that had been refused.
-fn reason(drop: &SynDrop, slug: &str) -> String {
+pub(crate) fn reason(drop: &SynDrop, slug: &str) -> String {
     let mut text = slug.to_owned();
     if drop.reason.ends_refusal()
         && let Some(ns) = drop.refused_ns

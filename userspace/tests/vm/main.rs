@@ -33,6 +33,7 @@ mod option;
 mod peer;
 mod process;
 mod provoke;
+mod pty;
 mod report;
 mod rig;
 mod rtnetlink;
@@ -48,6 +49,7 @@ mod storm;
 mod sysctl;
 mod text;
 mod timewait;
+mod top;
 mod trace;
 mod tun;
 mod usage;
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
         run::cases(),
         doctor::cases(),
         metrics::cases(),
+        top::cases(),
     ]
     .into_iter()
     .flatten()

@@ -22,8 +22,8 @@ use crate::kernels::{self, Kernel};
 
 /// Cases about the command line, filters and formats: what they are about happens above the
 /// kernel, so in the whole matrix one kernel is enough.
-const SAME_EVERYWHERE: [&str; 7] =
-    ["filter::", "text::", "ends::", "usage::", "run::", "doctor::", "metrics::"];
+const SAME_EVERYWHERE: [&str; 8] =
+    ["filter::", "text::", "ends::", "usage::", "run::", "doctor::", "metrics::", "top::"];
 
 /// Runs the matrix to its end, whatever fails in between, and adds it all to `tally`.
 ///
