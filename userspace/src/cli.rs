@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::catalogue;
 use crate::decode::Family;
-use crate::filter::Netns;
+use crate::filter::{Netns, OwnerFilter};
 
 mod completions;
 mod ids;
@@ -21,7 +21,7 @@ mod words;
 pub use completions::{Completions, For, script};
 pub use listeners::{ListenerFilter, Listeners, SortKey};
 pub use run::{Format, Run};
-use words::{duration, network};
+use words::{comm, duration, network};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -219,6 +219,14 @@ pub struct Filter {
     #[arg(short = '6')]
     pub v6: bool,
 
+    /// Only drops of listeners that this process holds
+    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+
+    /// Only drops of listeners that a process of this name holds
+    #[arg(long, value_name = "NAME", value_parser = comm)]
+    pub comm: Option<String>,
+
     /// Only this network namespace: inode number, path, or name of `ip netns`
     #[arg(long, value_name = "NETNS")]
     pub netns: Option<Netns>,
@@ -263,6 +271,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whose listeners were asked for.
+    pub fn owner(&self) -> OwnerFilter {
+        OwnerFilter { pid: self.pid, comm: self.comm.clone() }
+    }
+
     /// The IP version that was asked for.
     pub const fn family(&self) -> Option<Family> {
         match (self.v4, self.v6) {

@@ -11,8 +11,10 @@ use ipnet::IpNet;
 use crate::decode::{Family, SynDrop};
 
 mod netns;
+mod owner;
 
 pub use netns::{Netns, NetnsError};
+pub use owner::OwnerFilter;
 
 /// What the user asked for. What is empty or `None` asks for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

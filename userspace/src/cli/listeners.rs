@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use super::words::{duration, network};
+use super::words::{comm, duration, network};
 use crate::decode::Family;
-use crate::filter::Netns;
+use crate::filter::{Netns, OwnerFilter};
 
 pub(super) const COLUMNS: &str = "\
 Columns:
@@ -101,11 +101,11 @@ pub struct ListenerFilter {
     pub v6: bool,
 
     /// Only what this process holds
-    #[arg(short, long, value_name = "PID")]
+    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pub pid: Option<u32>,
 
     /// Only what a process of this name holds
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = comm)]
     pub comm: Option<String>,
 
     /// Only this network namespace: inode number, path, or name of `ip netns`
@@ -114,6 +114,11 @@ pub struct ListenerFilter {
 }
 
 impl ListenerFilter {
+    /// Whose listeners were asked for.
+    pub fn owner(&self) -> OwnerFilter {
+        OwnerFilter { pid: self.pid, comm: self.comm.clone() }
+    }
+
     /// The IP version that was asked for.
     pub const fn family(&self) -> Option<Family> {
         match (self.v4, self.v6) {

@@ -216,7 +216,7 @@ struct Owner<'a>(&'a Holder);
 
 impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Holder { first, pids } = self.0;
+        let Holder { first, pids, others: _ } = self.0;
         let mut text = format!("{}[{}]", Foreign(&first.comm), first.pid);
         if pids.len() > 1 {
             write!(text, " +{}", pids.len() - 1)?;
@@ -266,7 +266,7 @@ mod tests {
             let membership = Membership { unit, container, ..Membership::default() };
             let (comm, cmdline) = ("ng\u{1b}inx".to_owned(), vec!["nginx".to_owned()]);
             let first = Arc::new(Process { pid: 144, comm, cmdline, membership });
-            Some(Holder { first, pids: vec![144, 145, 146] })
+            Some(Holder { first, others: Vec::new(), pids: vec![144, 145, 146] })
         };
         let unknown = Listener {
             cookie: None,

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::Receiver;
 use super::{Event, Losses, NetnsCounter, Next, Opening, Snapshot, Source, Total};
 use crate::catalogue;
 use crate::decode::{Bucket, ListenerId};
-use crate::filter;
+use crate::filter::{self, OwnerFilter};
 use crate::incident::Incident;
 use crate::ndjson::{SCHEMA, SummaryLine};
 
@@ -71,6 +71,7 @@ pub struct Replay {
     /// What was read before the opening was known.
     early: Vec<Item>,
     filter: Filter,
+    owner: OwnerFilter,
     /// How many more drops are shown.
     left: u64,
     counts: HashMap<Bucket, u64>,
@@ -97,6 +98,7 @@ impl Replay {
             items: reader::start(reader),
             early: Vec::new(),
             filter,
+            owner: OwnerFilter::default(),
             left: count.unwrap_or(u64::MAX),
             counts: HashMap::new(),
             lost: 0,
@@ -133,6 +135,13 @@ impl Replay {
         })
     }
 
+    /// Shows only what was of listeners of these owners. A recording names one of each listener's.
+    #[must_use]
+    pub fn of_owner(mut self, owner: OwnerFilter) -> Self {
+        self.owner = owner;
+        self
+    }
+
     fn take(&mut self, items: Vec<Item>, into: &mut Vec<Event>) -> Result<(), ReplayError> {
         for item in items {
             if self.left == 0 {
@@ -166,7 +175,9 @@ impl Replay {
 impl Replay {
     fn count(&mut self, mut incident: Box<Incident>, into: &mut Vec<Event>) {
         let drop = &mut incident.drop;
-        drop.shown = filter::shows(&self.filter, drop);
+        let owner = &incident.owner;
+        drop.shown = filter::shows(&self.filter, drop)
+            && self.owner.takes(owner.pid, owner.comm.as_deref());
         let (shown, reason) = (drop.shown, drop.reason);
         let bucket = Bucket {
             listener: drop.listener,
@@ -188,8 +199,8 @@ impl Replay {
         }
     }
 
-    /// The drops that the summary counted and that have no event here, which a filter could not
-    /// judge.
+    /// The drops that the summary counted and that have no event here, which no filter but that
+    /// by owner could judge.
     fn without_event(&self, summary: &SummaryLine) -> Vec<Total> {
         let mut with_event: HashMap<_, u64> = HashMap::new();
         for (bucket, count) in &self.counts {
@@ -198,6 +209,7 @@ impl Replay {
         let mut missing = Vec::new();
         for line in &summary.by_listener {
             let listener = lines::listener(&line.listener);
+            let shown = self.owner.takes(line.listener.pid, line.listener.comm.as_deref());
             for (slug, &recorded) in &line.drops {
                 let Some(entry) = catalogue::by_slug(slug) else { continue };
                 let reason = entry.reason;
@@ -208,7 +220,7 @@ impl Replay {
                     reason,
                     stage: reason.stage().unwrap_or(Stage::Syn),
                     evidence: if inferred { Evidence::Inferred } else { Evidence::Observed },
-                    shown: true,
+                    shown,
                     moves: reason.moves(),
                 };
                 let count = recorded.saturating_sub(here);
@@ -284,7 +296,9 @@ impl Source for Replay {
         let missing = self.without_event(summary);
         if filter::shows_every_drop(&self.filter) {
             totals.extend(missing);
-            totals.extend(self.notices_without_event(summary));
+            if self.owner.is_any() {
+                totals.extend(self.notices_without_event(summary));
+            }
         } else if !missing.is_empty() {
             let count: u64 = missing.iter().map(|total| total.count).sum();
             let note = format!(
