@@ -82,7 +82,7 @@ impl Model<'_> {
             ],
         );
         making.structure("inet_connection_sock", &[("icsk_accept_queue", queue)]);
-        let socket = making.structure("socket", &[("state", int), ("file", pointer)]);
+        let socket = making.structure("socket", &[("state", int), ("file", pointer), ("sk", pointer)]);
         let inode = making.structure("inode", &[("i_mode", half), ("i_ino", long)]);
         making
             .structure("socket_alloc", &[("lead", long), ("socket", socket), ("vfs_inode", inode)]);
@@ -113,7 +113,7 @@ impl Model<'_> {
         making.structure("net_device", &[("nd_net", possible_net)]);
         making.structure("inet_sock", &[("pinet6", pointer), ("min_ttl", byte)]);
         making.structure("ipv6_pinfo", &[("min_hopcount", byte)]);
-        making.structure("mptcp_sock", &[("token", int)]);
+        making.structure("mptcp_sock", &[("token", int), ("first", pointer)]);
         Self::counters(making, pointer, int, long);
     }
 
@@ -178,7 +178,9 @@ impl Model<'_> {
                 | When::WithoutCounters
                 | When::Where(_)
                 | When::IfPresent
-                | When::Without(_) => int,
+                | When::Without(_)
+                | When::Asked(_)
+                | When::AskedIfPresent(_) => int,
             };
             let parameters: Vec<&str> =
                 hook.args.iter().filter_map(|(_, names)| names.first()).copied().collect();
