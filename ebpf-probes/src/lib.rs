@@ -21,7 +21,8 @@ mod reason;
 mod record;
 
 pub use application::{
-    ASKED_MAX, ListenerKey, QUEUED_MAX, Untimed, WAIT_BUCKETS, WAITS_MAX, WaitCount, WaitKey, wait_bound, wait_bucket,
+    ASKED_MAX, ListenerKey, QUEUED_MAX, Untimed, WAIT_BUCKETS, WAITS_MAX, WaitCount, WaitKey,
+    wait_bound, wait_bucket,
 };
 pub use classify::{
     Verdict, before_listener, check_req, check_req_child, conn_request, conn_request_wrapper,

@@ -143,6 +143,13 @@ pub fn shows_every_drop(filter: &Filter) -> bool {
     Filter { notices: Filter::ALL.notices, ..*filter } == Filter::ALL
 }
 
+/// Whether it takes the ends of a connection, or its namespace, to tell whether the filter shows it.
+pub fn asks_for_ends(filter: &Filter) -> bool {
+    let Filter { local, local_mask, peer, peer_mask, family, ports_len, netns, .. } = Filter::ALL;
+    let ends = Filter { local, local_mask, peer, peer_mask, family, ports_len, netns, ..*filter };
+    ends != *filter
+}
+
 /// The IP version of the packets that a network's addresses are found in.
 fn family_of(network: &IpNet) -> Family {
     match network {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::enrich::Enricher;
 use crate::filter::OwnerFilter;
 use crate::incident::{Incident, Owner};
+use crate::latency::AcceptLatency;
 use crate::reconcile::reconcile;
 use crate::render::{self, Render, Summary};
 use crate::source::{Event, Next, Snapshot, Source};
@@ -190,22 +191,34 @@ impl Line<'_> {
             }
         }
         if unknown > 0 {
-            let note = format!(
-                "{unknown} drops of listeners whose owner could not be found are left out"
-            );
+            let note =
+                format!("{unknown} drops of listeners whose owner could not be found are left out");
             // Nobody is told that stderr is gone.
             let _ = render::note(self.sinks.status, &note);
         }
     }
 
+    /// Adds who owns the listeners, and leaves out those of other owners than the wanted ones.
+    fn owned(&mut self, mut latency: AcceptLatency, snapshot: &Snapshot) -> AcceptLatency {
+        if snapshot.owners.is_none() {
+            latency.listeners.retain(|it| self.enricher.chooses(&it.id) == Some(true));
+            for it in &mut latency.listeners {
+                it.owner = self.enricher.owner(&it.id);
+            }
+        }
+        latency
+    }
+
     fn sum_up(&mut self, mut snapshot: Snapshot) -> Summary {
         self.choose(&mut snapshot);
+        let latency = snapshot.latency.take().map(|latency| self.owned(latency, &snapshot));
         let snapshot = &snapshot;
         Summary {
             duration: snapshot.duration,
             totals: self.totals(snapshot),
             counters: reconcile(snapshot),
             losses: snapshot.losses,
+            latency,
         }
     }
 

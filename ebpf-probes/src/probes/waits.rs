@@ -6,9 +6,7 @@ use aya_ebpf::bindings::{BPF_ANY, BPF_NOEXIST};
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{LruHashMap, PerCpuArray, PerCpuHashMap};
-use ebpf_probes::{
-    Field, QUEUED_MAX, Untimed, WAITS_MAX, WaitCount, WaitKey, wait_bucket,
-};
+use ebpf_probes::{Field, QUEUED_MAX, Untimed, WAITS_MAX, WaitCount, WaitKey, wait_bucket};
 
 use super::packet::{self, AF_INET6, mapped};
 use super::read::{self, Address};

@@ -72,8 +72,12 @@ fn settings(arguments: &cli::Run) -> Result<Settings, Failure> {
     let filter = filter(&arguments.filter, Notices::None)?;
     let mut named = arguments.filter.reasons.iter().chain(&arguments.only);
     let before = named.any(|reason| hooks::BEFORE_LISTENER.contains(reason));
-    let asked =
-        Asked { notices: filter.notices, before_listener: arguments.before_listener || before };
+    let asked = Asked {
+        notices: filter.notices,
+        before_listener: arguments.before_listener || before,
+        accept_latency: arguments.latency,
+        listen_calls: true,
+    };
     Ok(Settings { filter, asked, verbose: arguments.verbose })
 }
 

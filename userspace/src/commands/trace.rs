@@ -19,6 +19,8 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
     let asked = Asked {
         notices: filter.notices,
         before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
+        accept_latency: arguments.latency,
+        listen_calls: true,
     };
     let settings = Settings { filter, asked, verbose: arguments.verbose };
     if arguments.verbose {

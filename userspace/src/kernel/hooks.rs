@@ -65,12 +65,8 @@ pub struct Asked {
 
 impl Asked {
     /// All there is.
-    pub const EVERYTHING: Self = Self {
-        notices: u64::MAX,
-        before_listener: true,
-        accept_latency: true,
-        listen_calls: true,
-    };
+    pub const EVERYTHING: Self =
+        Self { notices: u64::MAX, before_listener: true, accept_latency: true, listen_calls: true };
 
     /// Whether such events are wanted.
     pub fn wants(&self, reason: Reason) -> bool {

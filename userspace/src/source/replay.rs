@@ -17,6 +17,7 @@ use crate::catalogue;
 use crate::decode::{Bucket, ListenerId};
 use crate::filter::{self, OwnerFilter};
 use crate::incident::Incident;
+use crate::latency::AcceptLatency;
 use crate::ndjson::{SCHEMA, SummaryLine};
 
 mod lines;
@@ -176,8 +177,8 @@ impl Replay {
     fn count(&mut self, mut incident: Box<Incident>, into: &mut Vec<Event>) {
         let drop = &mut incident.drop;
         let owner = &incident.owner;
-        drop.shown = filter::shows(&self.filter, drop)
-            && self.owner.takes(owner.pid, owner.comm.as_deref());
+        drop.shown =
+            filter::shows(&self.filter, drop) && self.owner.takes(owner.pid, owner.comm.as_deref());
         let (shown, reason) = (drop.shown, drop.reason);
         let bucket = Bucket {
             listener: drop.listener,
@@ -253,6 +254,21 @@ impl Replay {
         missing.collect()
     }
 
+    /// How long connections waited, of the listeners that the filter by owner shows. Any other
+    /// would have had to look at each connection.
+    fn latency(&self, summary: &SummaryLine, into: &mut Vec<Event>) -> Option<AcceptLatency> {
+        let recorded = summary.accept_latency.as_ref()?;
+        if filter::asks_for_ends(&self.filter) {
+            let note = "how long connections waited for accept() was not recorded for each, so this \
+                        filter leaves it out";
+            into.push(Event::Note(format!("{}: {note}", self.name)));
+            return None;
+        }
+        let mut latency = lines::latency(recorded);
+        latency.listeners.retain(|it| self.owner.takes(it.owner.pid, it.owner.comm.as_deref()));
+        Some(latency)
+    }
+
     fn duration(&self) -> Duration {
         let recorded = self.summary.as_ref().map(|summary| summary.duration_s);
         let recorded = recorded.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -291,7 +307,14 @@ impl Source for Replay {
         let Some(summary) = &self.summary else {
             let losses = Losses { ring_full: self.lost, ..Losses::default() };
             let (counters, owners) = (Vec::new(), Some(HashMap::new()));
-            return Ok(Snapshot { duration, totals, losses, counters, owners });
+            return Ok(Snapshot {
+                duration,
+                totals,
+                losses,
+                counters,
+                owners,
+                ..Snapshot::default()
+            });
         };
         let missing = self.without_event(summary);
         if filter::shows_every_drop(&self.filter) {
@@ -331,7 +354,9 @@ impl Source for Replay {
             (lines::listener(&listener), listener.into())
         });
         let (counters, owners) = (counters.collect(), Some(owners.collect()));
-        Ok(Snapshot { duration, totals, losses, counters, owners })
+        let latency = self.latency(summary, into);
+        let backlogs = lines::backlogs(summary);
+        Ok(Snapshot { duration, totals, losses, counters, latency, backlogs, owners })
     }
 }
 

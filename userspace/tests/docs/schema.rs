@@ -223,6 +223,34 @@ fn summary() -> Value {
             "local": maybe_reference("end"),
             "listener": reference("listener"),
             "drops": reference("drops"),
+            "asked": {
+                "type": ["integer", "null"],
+                "description": "What was given to listen(), where the call was seen.",
+            },
+            "clipped": {
+                "type": ["boolean", "null"],
+                "description": "Whether somaxconn clipped that.",
+            },
+        }),
+    );
+    let seconds = || number("number", 0, None);
+    let waited = object(
+        "How long connections of one listener waited for accept(), in seconds.",
+        &json!({
+            "local": maybe_reference("end"),
+            "listener": reference("listener"),
+            "accepted": count(),
+            "p50_s": seconds(),
+            "p90_s": seconds(),
+            "p99_s": seconds(),
+            "max_s": seconds(),
+        }),
+    );
+    let latency = object(
+        "What --latency adds, the slowest listener first. Quantiles are at most an eighth too long.",
+        &json!({
+            "listeners": {"type": "array", "items": waited},
+            "untimed": count(),
         }),
     );
     let names: Vec<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
@@ -254,6 +282,7 @@ fn summary() -> Value {
             "uncounted_drops": count(),
             "forgotten_clients": count(),
             "unfollowed_clients": count(),
+            "accept_latency": {"oneOf": [latency, {"type": "null"}]},
         }),
     )
 }

@@ -82,7 +82,8 @@ impl Model<'_> {
             ],
         );
         making.structure("inet_connection_sock", &[("icsk_accept_queue", queue)]);
-        let socket = making.structure("socket", &[("state", int), ("file", pointer), ("sk", pointer)]);
+        let socket =
+            making.structure("socket", &[("state", int), ("file", pointer), ("sk", pointer)]);
         let inode = making.structure("inode", &[("i_mode", half), ("i_ino", long)]);
         making
             .structure("socket_alloc", &[("lead", long), ("socket", socket), ("vfs_inode", inode)]);
@@ -182,8 +183,14 @@ impl Model<'_> {
                 | When::Asked(_)
                 | When::AskedIfPresent(_) => int,
             };
-            let parameters: Vec<&str> =
-                hook.args.iter().filter_map(|(_, names)| names.first()).copied().collect();
+            // Several hooks can be on one function, and not each takes all of its arguments.
+            let same = hooks::all().filter(|it| it.targets.first() == hook.targets.first());
+            let mut parameters: Vec<&str> = Vec::new();
+            for name in same.flat_map(|it| it.args).filter_map(|(_, names)| names.first()) {
+                if !parameters.contains(name) {
+                    parameters.push(name);
+                }
+            }
             if let Some(target) = hook.targets.first() {
                 making.function(target, returns, &parameters);
             }
