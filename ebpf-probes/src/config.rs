@@ -110,6 +110,10 @@ pub enum Arg {
     QueueAddSk,
     /// `child` of `inet_csk_reqsk_queue_add`: the connection
     QueueAddChild,
+    /// `sk` of `inet_csk_complete_hashdance`: the listener
+    HashdanceSk,
+    /// `child` of `inet_csk_complete_hashdance`: the connection
+    HashdanceChild,
     /// `backlog` of `__sys_listen`
     SysListenBacklog,
     /// `backlog` of `__sys_listen_socket`

@@ -129,7 +129,7 @@ pub struct Trace {
 
     /// Add how long connections waited for accept(), by listener, to the summary
     ///
-    /// That is direct evidence of a slow application. It costs two probes on every connection that a
+    /// That is direct evidence of a slow application. It costs two or three probes on every connection that a
     /// listener of the machine gets, some hundred nanoseconds each, and up to 20 MB in the kernel.
     /// Only filters that a connection can meet narrow it: ports, networks, families, namespaces and
     /// owners, not reasons and stages.

@@ -35,7 +35,8 @@ static WAITS: PerCpuHashMap<WaitKey, WaitCount> = PerCpuHashMap::with_max_entrie
 #[map]
 static UNTIMED: PerCpuArray<u64> = PerCpuArray::with_max_entries(Untimed::COUNT, 0);
 
-/// `inet_csk_reqsk_queue_add` was entered. If it refuses, the connection is never accepted.
+/// `inet_csk_complete_hashdance` or `inet_csk_reqsk_queue_add` was entered. If it refuses, the
+/// connection is never accepted.
 #[inline(always)]
 pub(crate) fn queued(sk: Address, child: Address) {
     if child.is_null() || !listener::is_tcp(sk) {

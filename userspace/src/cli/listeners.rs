@@ -65,7 +65,7 @@ pub struct Listeners {
 
     /// The same, and add how long connections waited for accept(), as quantiles since then
     ///
-    /// It costs two more probes on every connection that a listener of the machine gets, some
+    /// It costs two or three more probes on every connection that a listener of the machine gets, some
     /// hundred nanoseconds each, and up to 20 MB in the kernel.
     #[arg(short, long, requires = "watch")]
     pub latency: bool,

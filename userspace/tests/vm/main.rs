@@ -5,6 +5,7 @@
 //! its own and compares syndrop's events and totals with what the clients saw and with the
 //! kernel's own counters.
 
+mod application;
 mod bystander;
 mod campaign;
 mod case;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         usage::cases(),
         gates::cases(),
         listeners::cases(),
+        application::cases(),
         leftovers::cases(),
         run::cases(),
         doctor::cases(),

@@ -7,6 +7,10 @@ use super::{address, arg};
 use crate::probes::{listen, waits};
 
 entry!(wait_begun, ctx => waits::queued(
+    address(&ctx, Arg::HashdanceSk),
+    address(&ctx, Arg::HashdanceChild),
+));
+entry!(wait_begun_at_once, ctx => waits::queued(
     address(&ctx, Arg::QueueAddSk),
     address(&ctx, Arg::QueueAddChild),
 ));

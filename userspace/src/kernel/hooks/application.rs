@@ -8,6 +8,7 @@ use super::{Hook, SK, When};
 use crate::kernel::fields::Need::Optional;
 
 const BACKLOG: &[&str] = &["backlog"];
+const CHILD: &[&str] = &["child"];
 
 /// What all rows have in common.
 const USUAL: Hook = Hook {
@@ -25,10 +26,19 @@ const USUAL: Hook = Hook {
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("wait_begun", Entry)],
-        targets: &["inet_csk_reqsk_queue_add"],
-        args: &[(Arg::QueueAddSk, SK), (Arg::QueueAddChild, &["child"])],
+        targets: &["inet_csk_complete_hashdance"],
+        args: &[(Arg::HashdanceSk, SK), (Arg::HashdanceChild, CHILD)],
         when: When::Asked(AcceptLatency),
         costs: "how long connections wait for accept() is not known",
+        ..USUAL
+    },
+    // Inlined into the function above, but called for Fast Open and for cookies.
+    Hook {
+        programs: &[("wait_begun_at_once", Entry)],
+        targets: &["inet_csk_reqsk_queue_add"],
+        args: &[(Arg::QueueAddSk, SK), (Arg::QueueAddChild, CHILD)],
+        when: When::Asked(AcceptLatency),
+        costs: "how long connections of Fast Open and of cookies wait for accept() is not known",
         ..USUAL
     },
     // By entry: a probe on the return of accept() is missed where many threads wait in it.
