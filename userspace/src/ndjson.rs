@@ -194,7 +194,8 @@ pub struct SummaryLine<'a> {
     pub forgotten_clients: u64,
     #[serde(default)]
     pub unfollowed_clients: u64,
-    #[serde(default)]
+    /// Only where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accept_latency: Option<AcceptLatencyLine<'a>>,
 }
 
@@ -205,11 +206,11 @@ pub struct ListenerTotalLine<'a> {
     pub local: Option<End>,
     pub listener: ListenerLine<'a>,
     pub drops: BTreeMap<Cow<'a, str>, u64>,
-    /// What was given to `listen()`, where the call was seen.
-    #[serde(default)]
+    /// Only where the call was seen: what was given to `listen()`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<u32>,
-    /// Whether `somaxconn` clipped that.
-    #[serde(default)]
+    /// Only where the call was seen: whether `somaxconn` clipped that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clipped: Option<bool>,
 }
 

@@ -180,7 +180,6 @@ pub(crate) struct Summary {
     uncounted_drops: u64,
     forgotten_clients: u64,
     unfollowed_clients: u64,
-    #[serde(deserialize_with = "there")]
     accept_latency: Option<serde_json::Value>,
 }
 
@@ -191,9 +190,7 @@ struct ListenerTotal {
     local: Option<End>,
     listener: Listener,
     drops: BTreeMap<String, u64>,
-    #[serde(deserialize_with = "there")]
     asked: Option<u32>,
-    #[serde(deserialize_with = "there")]
     clipped: Option<bool>,
 }
 

@@ -168,7 +168,7 @@ fn event(kind: &str, description: &str, ids: &[&str]) -> Value {
 
 fn notice() -> Value {
     let description = "An event that is no drop; never counted as one.";
-    let mut notice = event("notice", description, &ids(|entry| entry.reason.is_notice()));
+    let notice = event("notice", description, &ids(|entry| entry.reason.is_notice()));
     let refused = json!({
         "after_s": {
             "type": "number",
@@ -181,12 +181,15 @@ fn notice() -> Value {
             "description": "client-recovered, client-gone: how often it was refused.",
         },
     });
-    if let (Some(properties), Value::Object(refused)) =
-        (notice["properties"].as_object_mut(), refused)
-    {
-        properties.extend(refused);
+    with(notice, refused)
+}
+
+/// The object with further properties, which may be missing.
+fn with(mut object: Value, more: Value) -> Value {
+    if let (Some(properties), Value::Object(more)) = (object["properties"].as_object_mut(), more) {
+        properties.extend(more);
     }
-    notice
+    object
 }
 
 fn listener() -> Value {
@@ -223,13 +226,18 @@ fn summary() -> Value {
             "local": maybe_reference("end"),
             "listener": reference("listener"),
             "drops": reference("drops"),
+        }),
+    );
+    let by_listener = with(
+        by_listener,
+        json!({
             "asked": {
-                "type": ["integer", "null"],
-                "description": "What was given to listen(), where the call was seen.",
+                "type": "integer",
+                "description": "What was given to listen(); only where the call was seen.",
             },
             "clipped": {
-                "type": ["boolean", "null"],
-                "description": "Whether somaxconn clipped that.",
+                "type": "boolean",
+                "description": "Whether somaxconn clipped that; only where the call was seen.",
             },
         }),
     );
@@ -247,7 +255,7 @@ fn summary() -> Value {
         }),
     );
     let latency = object(
-        "What --latency adds, the slowest listener first. Quantiles are at most an eighth too long.",
+        "What --latency adds, the slowest listener first; quantiles are at most an eighth too long.",
         &json!({
             "listeners": {"type": "array", "items": waited},
             "untimed": count(),
@@ -263,7 +271,7 @@ fn summary() -> Value {
             "explained": count(),
         }),
     );
-    object(
+    let summary = object(
         "The last line.",
         &json!({
             "type": {"const": "summary"},
@@ -282,7 +290,7 @@ fn summary() -> Value {
             "uncounted_drops": count(),
             "forgotten_clients": count(),
             "unfollowed_clients": count(),
-            "accept_latency": {"oneOf": [latency, {"type": "null"}]},
         }),
-    )
+    );
+    with(summary, json!({"accept_latency": latency}))
 }

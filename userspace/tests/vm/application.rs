@@ -181,7 +181,7 @@ fn judge(all: &[Waited], multipath: Option<&Waited>, report: &Report) -> Result<
     let latency = report.summary.accept_latency.as_ref().context("no latency")?;
     for waited in all.iter().chain(multipath) {
         let mut rows = latency.listeners.iter();
-        let told = rows.find(|row| SocketAddr::from(row.local) == waited.bound);
+        let told = rows.find(|row| row.local == waited.bound.into());
         let told = told.with_context(|| format!("nothing of {}: {latency:?}", waited.bound))?;
         waited.judge(told).with_context(|| format!("{told:?} of {:?}", waited.bounds))?;
         eprintln!("{}: {told:?}", waited.bound);
