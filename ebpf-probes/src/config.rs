@@ -106,11 +106,31 @@ pub enum Arg {
     StateSk,
     /// `skb` of `tcp_rcv_state_process`
     StateSkb,
+    /// `sk` of `inet_csk_reqsk_queue_add`: the listener
+    QueueAddSk,
+    /// `child` of `inet_csk_reqsk_queue_add`: the connection
+    QueueAddChild,
+    /// `sk` of `inet_csk_complete_hashdance`: the listener
+    HashdanceSk,
+    /// `child` of `inet_csk_complete_hashdance`: the connection
+    HashdanceChild,
+    /// `backlog` of `__sys_listen`
+    SysListenBacklog,
+    /// `backlog` of `__sys_listen_socket`
+    SysListenSocketBacklog,
+    /// `sock` of `inet_listen`
+    InetListenSock,
+    /// `backlog` of `inet_listen`
+    InetListenBacklog,
+    /// `sk` of `__inet_listen_sk`
+    InetListenSkSk,
+    /// `backlog` of `__inet_listen_sk`
+    InetListenSkBacklog,
 }
 
 impl Arg {
     /// How many there are.
-    pub const COUNT: usize = Self::StateSkb as usize + 1;
+    pub const COUNT: usize = Self::InetListenSkBacklog as usize + 1;
 }
 
 /// How many ports a filter can name.

@@ -91,6 +91,10 @@ pub enum Field {
     SockV6,
     /// `ipv6_pinfo.min_hopcount`
     SockMinHops,
+    /// `socket.sk`
+    SocketSk,
+    /// `mptcp_sock.first`: the subflow that a connection began with
+    MptcpFirst,
 }
 
 impl Field {
@@ -138,6 +142,8 @@ impl Field {
         Self::SockMinTtl,
         Self::SockV6,
         Self::SockMinHops,
+        Self::SocketSk,
+        Self::MptcpFirst,
     ];
     /// How many slots there are.
     pub const COUNT: usize = Self::ALL.len();

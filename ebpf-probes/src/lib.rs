@@ -9,6 +9,7 @@
 
 #![cfg_attr(target_arch = "bpf", no_std)]
 
+mod application;
 mod classify;
 mod config;
 mod counter;
@@ -19,6 +20,10 @@ mod nature;
 mod reason;
 mod record;
 
+pub use application::{
+    ASKED_MAX, ListenerKey, QUEUED_MAX, Untimed, WAIT_BUCKETS, WAITS_MAX, WaitCount, WaitKey,
+    wait_bound, wait_bucket,
+};
 pub use classify::{
     Verdict, before_listener, check_req, check_req_child, conn_request, conn_request_wrapper,
     cookie_check, request_error, request_removed, request_timer, request_timer_ended,

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::catalogue;
 use crate::decode::Family;
-use crate::filter::Netns;
+use crate::filter::{Netns, OwnerFilter};
 
 mod completions;
 mod ids;
@@ -27,7 +27,7 @@ pub use metrics::Metrics;
 pub use report::Report;
 pub use run::{Format, Run};
 pub use top::Top;
-use words::{duration, network};
+use words::{comm, duration, network};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -143,6 +143,15 @@ pub struct Trace {
     #[arg(long)]
     pub before_listener: bool,
 
+    /// Add how long connections waited for accept(), by listener, to the summary
+    ///
+    /// That is direct evidence of a slow application. It costs two or three probes on every connection that a
+    /// listener of the machine gets, some hundred nanoseconds each, and up to 20 MB in the kernel.
+    /// Only filters that a connection can meet narrow it: ports, networks, families, namespaces and
+    /// owners, not reasons and stages.
+    #[arg(long)]
+    pub latency: bool,
+
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]
     pub verbose: bool,
@@ -235,6 +244,14 @@ pub struct Filter {
     #[arg(short = '6')]
     pub v6: bool,
 
+    /// Only drops of listeners that this process holds
+    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+
+    /// Only drops of listeners that a process of this name holds
+    #[arg(long, value_name = "NAME", value_parser = comm)]
+    pub comm: Option<String>,
+
     /// Only this network namespace: inode number, path, or name of `ip netns`
     #[arg(long, value_name = "NETNS")]
     pub netns: Option<Netns>,
@@ -279,6 +296,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whose listeners were asked for.
+    pub fn owner(&self) -> OwnerFilter {
+        OwnerFilter { pid: self.pid, comm: self.comm.clone() }
+    }
+
     /// The IP version that was asked for.
     pub const fn family(&self) -> Option<Family> {
         match (self.v4, self.v6) {

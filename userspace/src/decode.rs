@@ -14,9 +14,11 @@ use ebpf_probes::{
 
 use wire::Wire;
 
+mod application;
 mod listener;
 mod wire;
 
+pub use application::{WaitRow, listener_key, wait_row};
 pub use listener::{Listener, listeners};
 
 /// Every bit of [`Unknown`] that is asked for below. A bit beyond them would make a value that

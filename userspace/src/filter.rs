@@ -11,8 +11,10 @@ use ipnet::IpNet;
 use crate::decode::{Family, ListenerId, SynDrop};
 
 mod netns;
+mod owner;
 
 pub use netns::{Netns, NetnsError};
+pub use owner::OwnerFilter;
 
 /// What the user asked for. What is empty or `None` asks for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -139,6 +141,13 @@ fn bits(reasons: &[Reason]) -> u64 {
 /// Whether the filter shows every drop, whatever it does with notices.
 pub fn shows_every_drop(filter: &Filter) -> bool {
     Filter { notices: Filter::ALL.notices, ..*filter } == Filter::ALL
+}
+
+/// Whether it takes the ends of a connection, or its namespace, to tell whether the filter shows it.
+pub fn asks_for_ends(filter: &Filter) -> bool {
+    let Filter { local, local_mask, peer, peer_mask, family, ports_len, netns, .. } = Filter::ALL;
+    let ends = Filter { local, local_mask, peer, peer_mask, family, ports_len, netns, ..*filter };
+    ends != *filter
 }
 
 /// The IP version of the packets that a network's addresses are found in.

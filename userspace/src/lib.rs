@@ -11,6 +11,7 @@ pub mod decode;
 pub mod exit;
 pub mod filter;
 pub mod incident;
+pub mod latency;
 pub mod ndjson;
 pub mod source;
 

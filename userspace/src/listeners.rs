@@ -15,7 +15,7 @@ mod limits;
 mod sock_diag;
 
 pub use iterator::IteratorError;
-pub use limits::{FirstDrop, SetBy, first_syn_dropped, set_by};
+pub use limits::{FirstDrop, SetBy, clipped, first_syn_dropped, set_by};
 
 use iterator::TcpIterator;
 

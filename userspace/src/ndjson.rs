@@ -12,9 +12,11 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod latency;
 mod listener;
 
-pub use listener::{FirstSynDroppedLine, LimitLine, ListenerStateLine, OwnerLine};
+pub use latency::{AcceptLatencyLine, LatencyLine, QuantilesLine};
+pub use listener::{AcceptedLine, FirstSynDroppedLine, LimitLine, ListenerStateLine, OwnerLine};
 
 /// The version of the format.
 pub const SCHEMA: u32 = 1;
@@ -192,6 +194,9 @@ pub struct SummaryLine<'a> {
     pub forgotten_clients: u64,
     #[serde(default)]
     pub unfollowed_clients: u64,
+    /// Only where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_latency: Option<AcceptLatencyLine<'a>>,
 }
 
 /// The drops of one listener.
@@ -201,6 +206,12 @@ pub struct ListenerTotalLine<'a> {
     pub local: Option<End>,
     pub listener: ListenerLine<'a>,
     pub drops: BTreeMap<Cow<'a, str>, u64>,
+    /// Only where the call was seen: what was given to `listen()`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u32>,
+    /// Only where the call was seen: whether `somaxconn` clipped that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clipped: Option<bool>,
 }
 
 /// A counter of one network namespace.

@@ -9,7 +9,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::enrich::Enricher;
-use crate::incident::Incident;
+use crate::filter::OwnerFilter;
+use crate::incident::{Incident, Owner};
+use crate::latency::AcceptLatency;
 use crate::reconcile::reconcile;
 use crate::render::{self, Render, Summary};
 use crate::source::{Event, Next, Snapshot, Source};
@@ -25,13 +27,15 @@ pub struct Sinks<'a> {
     pub status: &'a mut dyn Write,
 }
 
-/// When to end, apart from being stopped.
-#[derive(Debug, Clone, Copy, Default)]
+/// When to end, apart from being stopped, and whose drops count at all.
+#[derive(Debug, Clone, Default)]
 pub struct Limits {
     /// After so long.
     pub duration: Option<Duration>,
     /// After so many drops that are shown.
     pub count: Option<u64>,
+    /// Of listeners of these owners only. What comes from a recording has been looked at there.
+    pub owner: OwnerFilter,
 }
 
 /// Why the line broke.
@@ -60,14 +64,14 @@ pub async fn run<S: Source>(
     let mut line = Line {
         sinks,
         left,
-        enricher: Enricher::default(),
+        enricher: Enricher::of(limits.owner),
         tally: Tally::default(),
         batch: Vec::new(),
     };
     match line.stream(source, limits.duration, stop).await {
         Err(PipelineError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
             let snapshot = source.snapshot(&mut line.batch).map_err(PipelineError::Source)?;
-            Ok(line.sum_up(&snapshot))
+            Ok(line.sum_up(snapshot))
         }
         ended => ended,
     }
@@ -113,7 +117,7 @@ impl Line<'_> {
         }
         let snapshot = source.snapshot(&mut self.batch).map_err(PipelineError::Source)?;
         self.write_batch().map_err(PipelineError::Write)?;
-        self.summary(&snapshot).map_err(PipelineError::Write)
+        self.summary(snapshot).map_err(PipelineError::Write)
     }
 
     fn opening<S: Source>(&mut self, source: &S) -> io::Result<()> {
@@ -129,6 +133,7 @@ impl Line<'_> {
         let mut batch = std::mem::take(&mut self.batch);
         for event in batch.drain(..) {
             match event {
+                Event::Drop(drop) if self.enricher.chooses(&drop.listener) != Some(true) => {}
                 Event::Drop(drop) => {
                     let incident = self.enricher.incident(drop);
                     self.show(&incident)?;
@@ -167,16 +172,58 @@ impl Line<'_> {
         })
     }
 
-    fn sum_up(&mut self, snapshot: &Snapshot) -> Summary {
+    /// Hides what is not of the wanted owners.
+    fn choose(&mut self, snapshot: &mut Snapshot) {
+        if snapshot.owners.is_some() {
+            return;
+        }
+        self.enricher.refresh();
+        let mut unknown = 0;
+        for total in snapshot.totals.iter_mut().filter(|total| total.bucket.shown) {
+            let listener = &total.bucket.listener;
+            let is_known = self.enricher.has_judged(listener);
+            total.bucket.shown = self.enricher.chooses(listener) == Some(true);
+            if total.bucket.shown || is_known || total.bucket.reason.is_notice() {
+                continue;
+            }
+            // No event told of it while it existed.
+            if self.enricher.owner(listener) == Owner::default() {
+                unknown += total.count;
+            }
+        }
+        if unknown > 0 {
+            let note =
+                format!("{unknown} drops of listeners whose owner could not be found are left out");
+            // Nobody is told that stderr is gone.
+            let _ = render::note(self.sinks.status, &note);
+        }
+    }
+
+    /// Adds who owns the listeners, and leaves out those of other owners than the wanted ones.
+    fn owned(&mut self, mut latency: AcceptLatency, snapshot: &Snapshot) -> AcceptLatency {
+        if snapshot.owners.is_none() {
+            latency.listeners.retain(|it| self.enricher.chooses(&it.id) == Some(true));
+            for it in &mut latency.listeners {
+                it.owner = self.enricher.owner(&it.id);
+            }
+        }
+        latency
+    }
+
+    fn sum_up(&mut self, mut snapshot: Snapshot) -> Summary {
+        self.choose(&mut snapshot);
+        let latency = snapshot.latency.take().map(|latency| self.owned(latency, &snapshot));
+        let snapshot = &snapshot;
         Summary {
             duration: snapshot.duration,
             totals: self.totals(snapshot),
             counters: reconcile(snapshot),
             losses: snapshot.losses,
+            latency,
         }
     }
 
-    fn summary(&mut self, snapshot: &Snapshot) -> io::Result<Summary> {
+    fn summary(&mut self, snapshot: Snapshot) -> io::Result<Summary> {
         let summary = self.sum_up(snapshot);
         self.sinks.render.summary(self.sinks.data, &summary)?;
         self.sinks.data.flush()?;

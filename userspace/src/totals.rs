@@ -82,6 +82,8 @@ pub struct ListenerTotal {
     pub cookie: Option<u64>,
     /// The limit of its queues, where an event told it.
     pub limit: Option<u32>,
+    /// What was given to `listen()`, where the call was seen.
+    pub asked: Option<u32>,
     /// Who holds it.
     pub owner: Owner,
     /// How many, most first.
@@ -168,7 +170,8 @@ impl Tally {
             }
             most_first(&mut drops);
             let Known { cookie, limit, owner } = known;
-            ListenerTotal { id, cookie, limit, owner, drops }
+            let asked = snapshot.backlogs.of(&id);
+            ListenerTotal { id, cookie, limit, asked, owner, drops }
         });
         let mut by_listener: Vec<ListenerTotal> = by_listener.collect();
         by_listener.sort_by_key(|it| (std::cmp::Reverse(it.count()), it.id.bound, it.id.inode));
@@ -181,6 +184,11 @@ impl Tally {
 }
 
 impl ListenerTotal {
+    /// Whether `somaxconn` clipped what was given to `listen()`; `None` if that is not known.
+    pub fn clipped(&self) -> Option<bool> {
+        self.asked.zip(self.limit).map(|(asked, limit)| asked > limit)
+    }
+
     /// Drops of all reasons.
     pub fn count(&self) -> u64 {
         self.drops.iter().map(|total| total.count).sum()

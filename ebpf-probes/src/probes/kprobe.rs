@@ -39,6 +39,7 @@ macro_rules! passed {
 mod ack;
 mod before;
 mod cookie;
+mod latency;
 mod request;
 mod syn;
 

@@ -1,6 +1,6 @@
 //! The listener: its queues, its limits, who it is.
 
-use ebpf_probes::{DropRecord, Field, Unknown};
+use ebpf_probes::{DropRecord, Field, ListenerKey, Unknown};
 
 use super::packet::{self, AF_INET6, mapped};
 use super::read::{self, Address};
@@ -77,6 +77,15 @@ pub(crate) fn is_leaving(sk: Address) -> bool {
     let mut count = 0_u32;
     let net = read::pointer(sk, Field::SockNet);
     read::copy(&mut count, net, Field::NetCount) == 0 && count == 0
+}
+
+/// What tells it apart in the tables of what applications do.
+#[inline(always)]
+pub(crate) fn key(sk: Address) -> ListenerKey {
+    let inode = read::place(read::pointer(sk, Field::SockSocket), Field::SocketInode);
+    let mut key = ListenerKey { listener: sk.raw(), inode: 0 };
+    number(&mut key.inode, inode, Field::InodeNumber);
+    key
 }
 
 /// Fills in whatever a record says of the listener and its namespace.

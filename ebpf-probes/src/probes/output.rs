@@ -10,7 +10,7 @@ use ebpf_probes::{
     TotalKey, Verdict,
 };
 
-use super::slot::Slot;
+use super::slot::{Ends, Slot};
 use super::{clients, listener, packet, read};
 
 /// Room for some 4,700 records: a quarter of a second of flood until the reader gets its turn.
@@ -144,6 +144,23 @@ fn shows(filter: &Filter, record: &DropRecord) -> bool {
         && port(filter, record.local_port)
         && within(&record.local, &filter.local, &filter.local_mask)
         && within(&record.peer, &filter.peer, &filter.peer_mask)
+}
+
+/// Whether it takes the ends of a connection, or its namespace, to tell whether the filter shows it.
+#[inline(always)]
+pub(crate) fn asks_for_ends(filter: &Filter) -> bool {
+    let masks = u128::from_ne_bytes(filter.local_mask) | u128::from_ne_bytes(filter.peer_mask);
+    filter.family | filter.netns | filter.ports_len != 0 || masks != 0
+}
+
+/// Whether the filter shows what happens between these ends.
+#[inline(always)]
+pub(crate) fn shows_ends(filter: &Filter, ends: &Ends, netns: u32) -> bool {
+    (filter.family == 0 || filter.family == ends.family)
+        && (filter.netns == 0 || filter.netns == netns)
+        && port(filter, ends.local_port)
+        && within(&ends.local, &filter.local, &filter.local_mask)
+        && within(&ends.peer, &filter.peer, &filter.peer_mask)
 }
 
 #[inline(always)]

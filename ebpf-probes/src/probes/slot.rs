@@ -97,6 +97,19 @@ pub(crate) struct Ends {
     pub(crate) family: u32,
 }
 
+impl Ends {
+    /// Not looked for.
+    pub(crate) const NONE: Self = Self {
+        sought: 0,
+        unknown: 0,
+        peer: [0; 16],
+        local: [0; 16],
+        peer_port: 0,
+        local_port: 0,
+        family: 0,
+    };
+}
+
 /// What is kept of one call.
 #[repr(C)]
 pub(crate) struct Slot {

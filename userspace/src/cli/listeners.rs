@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use super::words::{duration, network};
+use super::words::{comm, duration, network};
 use crate::decode::Family;
-use crate::filter::Netns;
+use crate::filter::{Netns, OwnerFilter};
 
 pub(super) const COLUMNS: &str = "\
 Columns:
@@ -18,8 +18,13 @@ Columns:
   YOUNG       those of them whose SYN-ACK was not repeated yet
   SET BY      what set the limit: the backlog that listen() was given, or somaxconn,
               and then listen() was given as much or more
+              With --drops or --latency, `clipped N` is what listen() was given,
+              of which somaxconn left less
   FIRST DROP  how many half-open connections wait when the first SYN is dropped, and
               the reason, while the accept queue is not full; see `syndrop explain`
+  DROPS       with --drops or --latency: drops since syndrop watches
+  WAIT P50 …  with --latency: half of the connections that were accepted since then waited
+              in the accept queue no longer than this, 90 and 99 of 100, and all
   OWNER       the lowest pid that holds the socket, and how many more do
 
 Without CAP_BPF and CAP_PERFMON the SYN queues are unknown, without root the owners of other
@@ -50,6 +55,20 @@ pub struct Listeners {
         value_parser = duration
     )]
     pub watch: Option<Duration>,
+
+    /// Trace while --watch looks: add the drops of each listener since then
+    ///
+    /// It costs as much as a trace does, and needs the same rights. Calls of listen() are seen from
+    /// then on, too: SET BY says of those whether somaxconn clipped them.
+    #[arg(long, requires = "watch")]
+    pub drops: bool,
+
+    /// The same, and add how long connections waited for accept(), as quantiles since then
+    ///
+    /// It costs two or three more probes on every connection that a listener of the machine gets, some
+    /// hundred nanoseconds each, and up to 20 MB in the kernel.
+    #[arg(short, long, requires = "watch")]
+    pub latency: bool,
 
     /// Sort by address, accept-queue, syn-queue (the longest first), or owner
     #[arg(long, value_name = "KEY", value_enum, default_value_t, hide_possible_values = true)]
@@ -101,11 +120,11 @@ pub struct ListenerFilter {
     pub v6: bool,
 
     /// Only what this process holds
-    #[arg(short, long, value_name = "PID")]
+    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pub pid: Option<u32>,
 
     /// Only what a process of this name holds
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = comm)]
     pub comm: Option<String>,
 
     /// Only this network namespace: inode number, path, or name of `ip netns`
@@ -114,6 +133,11 @@ pub struct ListenerFilter {
 }
 
 impl ListenerFilter {
+    /// Whose listeners were asked for.
+    pub fn owner(&self) -> OwnerFilter {
+        OwnerFilter { pid: self.pid, comm: self.comm.clone() }
+    }
+
     /// The IP version that was asked for.
     pub const fn family(&self) -> Option<Family> {
         match (self.v4, self.v6) {

@@ -52,6 +52,15 @@ pub struct Run {
     #[arg(long)]
     pub before_listener: bool,
 
+    /// Add how long connections waited for accept(), by listener, to the summary
+    ///
+    /// That is direct evidence of a slow application. It costs two or three probes on every connection that a
+    /// listener of the machine gets, some hundred nanoseconds each, and up to 20 MB in the kernel.
+    /// Only filters that a connection can meet narrow it: ports, networks, families, namespaces and
+    /// owners, not reasons and stages.
+    #[arg(long)]
+    pub latency: bool,
+
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]
     pub verbose: bool,

@@ -21,9 +21,27 @@ pub(super) fn network(text: &str) -> Result<IpNet, &'static str> {
     text.parse().or_else(|_| address()).map_err(|_| "write 10.0.0.0/8, 2001:db8::/32 or an address")
 }
 
+/// Bytes of a process's name that the kernel keeps (`TASK_COMM_LEN`, less the zero at its end).
+const COMM_MAX: usize = 15;
+
+/// The name of a process.
+pub(super) fn comm(text: &str) -> Result<String, &'static str> {
+    match text.len() {
+        0 => Err("write the name that `ps -o comm` shows"),
+        1..=COMM_MAX => Ok(text.to_owned()),
+        _ => Err("the kernel keeps only the first 15 bytes of a name: write those"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{duration, network};
+    use super::{comm, duration, network};
+
+    #[test]
+    fn a_name_is_as_long_as_the_kernel_keeps_it() {
+        assert!(comm("systemd-resolve").is_ok());
+        assert!(comm("systemd-resolved").is_err() && comm("").is_err());
+    }
 
     #[test]
     fn durations_have_units_or_are_seconds() {

@@ -12,11 +12,14 @@ use super::output::{OutputError, colour, create};
 use super::{runtime, stop};
 use crate::cli::{self, ListenerFilter, SortKey};
 use crate::decode::{Family, Listener};
-use crate::enrich::{self, OwnedListener};
+use crate::enrich::{self, Holder, OwnedListener};
 use crate::exit::{Exit, Failure};
+use crate::kernel::hooks::Asked;
 use crate::kernel::syn_queue::Belief;
 use crate::listeners::{Place, Surveyor};
 use crate::render::{self, Listeners, Table};
+use crate::source::Settings;
+use crate::source::live::{self, Live};
 
 /// Home, then clear to the end: what stays the same does not flicker.
 const REDRAW: &[u8] = b"\x1b[H\x1b[J";
@@ -35,7 +38,8 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
     let mut assumed = why.filter(|_| !arguments.json);
     let mut out = Out::open(arguments)?;
     // Says whether anybody still reads.
-    let mut look = || -> Result<bool, Failure> {
+    let mut look = |live: Option<&Live>| -> Result<bool, Failure> {
+        let so_far = live.map(Live::so_far).transpose()?;
         let survey = surveyor.look(place)?;
         let time = Timestamp::now();
         for gap in &survey.gaps {
@@ -51,15 +55,16 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
         {
             let _ = render::failure(&mut stderr(), &Assumed(why));
         }
-        out.write(&Table { time, rows: &rows, belief })
+        out.write(&Table { time, rows: &rows, belief, so_far: so_far.as_ref() })
     };
     let Some(interval) = arguments.watch else {
-        look()?;
+        look(None)?;
         return Ok(Exit::Ended);
     };
     let stop = stop::watch()?;
     runtime()?.block_on(async {
         tokio::pin!(stop);
+        let live = settings(arguments).map(|settings| live::open(&settings)).transpose()?;
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -67,13 +72,20 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
                 biased;
                 () = &mut stop => return Ok(Exit::Ended),
                 _ = ticks.tick() => {
-                    if !look()? {
+                    if !look(live.as_ref())? {
                         return Ok(Exit::Ended);
                     }
                 }
             }
         }
     })
+}
+
+/// How to trace, if that is wanted: drops are counted, and none of them is told of.
+fn settings(arguments: &cli::Listeners) -> Option<Settings> {
+    let asked = Asked { accept_latency: arguments.latency, listen_calls: true, ..Asked::default() };
+    let filter = ebpf_probes::Filter { reasons: 0, ..ebpf_probes::Filter::ALL };
+    (arguments.drops || arguments.latency).then_some(Settings { filter, asked, verbose: false })
 }
 
 /// Which SYN is dropped first is not certain.
@@ -134,11 +146,13 @@ fn shows(filter: &ListenerFilter, row: &OwnedListener) -> bool {
     let local = |bound: SocketAddr| filter.local.is_none_or(|network| takes(&network, bound.ip()));
     let of_bound = |test: &dyn Fn(SocketAddr) -> bool| bound.is_some_and(test);
     let holder = row.holder.as_ref();
+    let owner = filter.owner();
+    let wanted =
+        |holder: &Holder| holder.processes().any(|it| owner.takes(Some(it.pid), Some(&it.comm)));
     (filter.ports.is_empty() || of_bound(&port))
         && (filter.family().is_none() || of_bound(&family))
         && (filter.local.is_none() || of_bound(&local))
-        && filter.pid.is_none_or(|pid| holder.is_some_and(|it| it.pids.contains(&pid)))
-        && filter.comm.as_ref().is_none_or(|comm| holder.is_some_and(|it| it.first.comm == *comm))
+        && (owner.is_any() || holder.is_some_and(wanted))
 }
 
 /// Whether a socket bound to this address gets packets for addresses of the network.

@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &cli::Replay) -> Result<Exit, Failure> {
             () = &mut stop => return Ok(Exit::Ended),
             replay = Replay::open(&name, reader, filter, count) => replay,
         };
-        let mut replay = replay?;
+        let mut replay = replay?.of_owner(arguments.filter.owner());
         let output = Output::open(&arguments.output)?;
         output.run(&mut replay, Limits::default(), stop).await?;
         Ok(Exit::Ended)

@@ -42,7 +42,8 @@ fn gated(arguments: &cli::Run) -> Result<Exit, Failure> {
             render::blind_spots(&mut stderr(), opening, &gate.only)
         };
         let mut command = Command::start(&arguments.command).map_err(failed)?;
-        let traced = trace(&mut source, &mut report, &mut command).await;
+        let limits = Limits { owner: arguments.filter.owner(), ..Limits::default() };
+        let traced = trace(&mut source, &mut report, &mut command, limits).await;
         let ending = command.end().await.map_err(failed)?;
         let summary = match (traced, ending) {
             (Ok(summary), _) => summary,
@@ -71,8 +72,12 @@ fn settings(arguments: &cli::Run) -> Result<Settings, Failure> {
     let filter = filter(&arguments.filter, Notices::None)?;
     let mut named = arguments.filter.reasons.iter().chain(&arguments.only);
     let before = named.any(|reason| hooks::BEFORE_LISTENER.contains(reason));
-    let asked =
-        Asked { notices: filter.notices, before_listener: arguments.before_listener || before };
+    let asked = Asked {
+        notices: filter.notices,
+        before_listener: arguments.before_listener || before,
+        accept_latency: arguments.latency,
+        listen_calls: true,
+    };
     Ok(Settings { filter, asked, verbose: arguments.verbose })
 }
 
@@ -80,8 +85,9 @@ async fn trace(
     source: &mut live::Live,
     report: &mut Report,
     command: &mut Command,
+    limits: Limits,
 ) -> Result<render::Summary, Failure> {
-    let traced = pipeline::run(source, report.sinks(), Limits::default(), command.ended()).await;
+    let traced = pipeline::run(source, report.sinks(), limits, command.ended()).await;
     traced.map_err(|error| match error {
         PipelineError::Source(error) => error.into(),
         PipelineError::Write(source) => ReportError::Write { name: report.name(), source }.into(),

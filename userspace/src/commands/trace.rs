@@ -19,6 +19,8 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
     let asked = Asked {
         notices: filter.notices,
         before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
+        accept_latency: arguments.latency,
+        listen_calls: true,
     };
     let settings = Settings { filter, asked, verbose: arguments.verbose };
     if arguments.verbose {
@@ -40,7 +42,8 @@ async fn trace<S: Source>(
     let output = Output::open(&arguments.output)?;
     // Nobody is told that stderr is gone.
     let _ = render::ready(&mut stderr(), source.opening(), arguments.verbose);
-    let limits = Limits { duration: arguments.duration, count: arguments.output.count };
+    let owner = arguments.filter.owner();
+    let limits = Limits { duration: arguments.duration, count: arguments.output.count, owner };
     let drops = output.run(source, limits, stop).await?;
     Ok(if arguments.fail_on_drop && drops > 0 { Exit::GateFailed } else { Exit::Ended })
 }

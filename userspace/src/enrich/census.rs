@@ -4,6 +4,7 @@
 //! read of the same process: after its end there is nothing in that folder, even if another has
 //! its pid by then.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -36,8 +37,17 @@ pub struct Process {
 pub struct Holder {
     /// The one with the lowest pid: usually it made the socket, and the others inherited it.
     pub first: Arc<Process>,
+    /// The others.
+    pub others: Vec<Arc<Process>>,
     /// The pids of all, ascending.
     pub pids: Vec<u32>,
+}
+
+impl Holder {
+    /// All that hold it.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        std::iter::once(&self.first).chain(&self.others).map(|process| &**process)
+    }
 }
 
 /// The holders of sockets, by inode number.
@@ -83,10 +93,14 @@ impl Census {
         let Some(process) = Process::read(&process, pid) else { return };
         let process = Arc::new(process);
         for inode in held {
-            let holder = self.0.entry(inode);
-            let holder =
-                holder.or_insert_with(|| Holder { first: Arc::clone(&process), pids: Vec::new() });
-            holder.pids.push(process.pid);
+            let (first, pids) = (Arc::clone(&process), vec![process.pid]);
+            match self.0.entry(inode) {
+                Entry::Vacant(entry) => _ = entry.insert(Holder { first, others: vec![], pids }),
+                Entry::Occupied(mut entry) => {
+                    entry.get_mut().others.push(first);
+                    entry.get_mut().pids.push(process.pid);
+                }
+            }
         }
     }
 }

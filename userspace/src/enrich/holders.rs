@@ -32,9 +32,9 @@ pub(super) struct Holders {
 
 /// Where a socket was found.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    pid: i32,
-    descriptor: i32,
+pub(super) struct Place {
+    pub(super) pid: i32,
+    pub(super) descriptor: i32,
 }
 
 /// An owner and when it was last looked at.
@@ -109,23 +109,27 @@ impl Holders {
 }
 
 impl Place {
-    fn holds(self, proc: &Path, inode: u64) -> bool {
+    pub(super) fn holds(self, proc: &Path, inode: u64) -> bool {
         FDInfo::from_raw_fd_with_root(proc, self.pid, self.descriptor)
             .is_ok_and(|it| matches!(it.target, FDTarget::Socket(found) if found == inode))
     }
 
     fn describe(self, proc: &Path) -> Owner {
         let directory = proc.join(self.pid.to_string());
-        let comm = fs::read(directory.join("comm")).ok();
         let cgroup = fs::read(directory.join("cgroup")).ok();
         let membership = cgroup.as_deref().map(Membership::parse).unwrap_or_default();
         Owner {
             pid: self.pid.try_into().ok(),
-            comm: comm.as_deref().map(name),
+            comm: comm(proc, self.pid),
             cgroup: membership.path,
             container: membership.container,
         }
     }
+}
+
+/// What a process calls itself.
+pub(super) fn comm(proc: &Path, pid: i32) -> Option<String> {
+    fs::read(proc.join(pid.to_string()).join("comm")).ok().map(|comm| name(&comm))
 }
 
 /// A process may call itself by any bytes; the kernel ends them with a newline of its own.

@@ -4,16 +4,19 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::decode::{Listener, ListenerId, SynDrop};
+use crate::filter::OwnerFilter;
 use crate::incident::{Incident, Owner};
 
 mod census;
 mod cgroup;
+mod chosen;
 mod clock;
 mod holders;
 
 pub use census::{Census, Holder, Process};
 pub use cgroup::Membership;
 
+use chosen::Chosen;
 use clock::WallClock;
 use holders::Holders;
 
@@ -40,20 +43,39 @@ pub fn owned(listeners: Vec<Listener>) -> Vec<OwnedListener> {
 pub struct Enricher {
     clock: WallClock,
     holders: Holders,
+    chosen: Chosen,
     now: Instant,
 }
 
 impl Default for Enricher {
     fn default() -> Self {
-        Self {
-            clock: WallClock::default(),
-            holders: Holders::new(PathBuf::from("/proc")),
-            now: Instant::now(),
-        }
+        Self::of(OwnerFilter::default())
     }
 }
 
 impl Enricher {
+    /// One that knows whose listeners are wanted.
+    pub fn of(wanted: OwnerFilter) -> Self {
+        let proc = PathBuf::from("/proc");
+        Self {
+            clock: WallClock::default(),
+            holders: Holders::new(proc.clone()),
+            chosen: Chosen::new(proc, wanted),
+            now: Instant::now(),
+        }
+    }
+
+    /// Whether a wanted process holds a listener, or did at an earlier look; `None` if it could not
+    /// be found out.
+    pub fn chooses(&mut self, listener: &ListenerId) -> Option<bool> {
+        self.chosen.judge(listener, self.now)
+    }
+
+    /// Whether that was found out before.
+    pub fn has_judged(&self, listener: &ListenerId) -> bool {
+        self.chosen.has_judged(listener)
+    }
+
     /// A new batch of drops begins: what was found out earlier is looked at afresh, once.
     pub fn refresh(&mut self) {
         self.clock.refresh();

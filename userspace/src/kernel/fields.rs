@@ -172,6 +172,9 @@ pub const FIELDS: &[FieldRow] = &[
     // Only with CONFIG_IPV6.
     row(Field::SockV6, &[of("inet_sock", "pinet6")], POINTER, Optional),
     row(Field::SockMinHops, &[of("ipv6_pinfo", "min_hopcount")], Bytes(1), Optional),
+    row(Field::SocketSk, &[of("socket", "sk")], POINTER, Optional),
+    // Only with CONFIG_MPTCP.
+    row(Field::MptcpFirst, &[of("mptcp_sock", "first")], POINTER, IfPresent),
 ];
 
 // A row that is missing, or out of order, would leave a slot to another field's row.

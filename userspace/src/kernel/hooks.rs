@@ -35,6 +35,19 @@ pub enum When {
     IfPresent,
     /// Where none of these functions exists, which do the same.
     Without(&'static [&'static str]),
+    /// On all, where this was asked for.
+    Asked(Extra),
+    /// Where the function exists and this was asked for.
+    AskedIfPresent(Extra),
+}
+
+/// What can be asked for that is no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    /// How long connections wait for `accept()`.
+    AcceptLatency,
+    /// What is given to `listen()`.
+    ListenCalls,
 }
 
 /// What the user asked for beyond drops by a listener's own code.
@@ -44,17 +57,31 @@ pub struct Asked {
     pub notices: u64,
     /// Whether drops before the listener's code are wanted.
     pub before_listener: bool,
+    /// Whether connections are timed until they are accepted.
+    pub accept_latency: bool,
+    /// Whether calls of `listen()` are noted.
+    pub listen_calls: bool,
 }
 
 impl Asked {
     /// All there is.
-    pub const EVERYTHING: Self = Self { notices: u64::MAX, before_listener: true };
+    pub const EVERYTHING: Self =
+        Self { notices: u64::MAX, before_listener: true, accept_latency: true, listen_calls: true };
 
     /// Whether such events are wanted.
     pub fn wants(&self, reason: Reason) -> bool {
         match (reason as u16).checked_sub(Reason::FIRST_NOTICE) {
             Some(bit) => self.notices >> bit & 1 != 0,
             None => self.before_listener || !BEFORE_LISTENER.contains(&reason),
+        }
+    }
+}
+
+impl Asked {
+    const fn wants_extra(self, extra: Extra) -> bool {
+        match extra {
+            Extra::AcceptLatency => self.accept_latency,
+            Extra::ListenCalls => self.listen_calls,
         }
     }
 }
@@ -107,11 +134,17 @@ impl Hook {
 
     /// Whether anything that was asked for needs it.
     pub fn is_needed(&self, asked: Asked) -> bool {
-        self.only_for.is_empty() || self.only_for.iter().any(|&reason| asked.wants(reason))
+        match self.when {
+            When::Asked(extra) | When::AskedIfPresent(extra) => asked.wants_extra(extra),
+            _ => {
+                self.only_for.is_empty() || self.only_for.iter().any(|&reason| asked.wants(reason))
+            }
+        }
     }
 }
 
 mod ack;
+mod application;
 mod before;
 mod cookie;
 mod request;
@@ -120,7 +153,8 @@ mod syn;
 const SK: &[&str] = &["sk"];
 const SKB: &[&str] = &["skb"];
 
-const TABLES: &[&[Hook]] = &[syn::ROWS, ack::ROWS, cookie::ROWS, request::ROWS, before::ROWS];
+const TABLES: &[&[Hook]] =
+    &[syn::ROWS, ack::ROWS, cookie::ROWS, request::ROWS, before::ROWS, application::ROWS];
 
 /// Every hook.
 pub fn all() -> impl Iterator<Item = &'static Hook> {

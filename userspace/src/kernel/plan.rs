@@ -246,7 +246,8 @@ impl Plan {
             {
                 Ok(()) => return Outcome::Planned(target),
                 Err(HookError::Lookup(LookupError::NoFunction(_)))
-                    if hook.when == When::IfPresent || hook.ipv6 && !has_ipv6 =>
+                    if matches!(hook.when, When::IfPresent | When::AskedIfPresent(_))
+                        || hook.ipv6 && !has_ipv6 =>
                 {
                     impossible = true;
                 }
@@ -270,7 +271,9 @@ impl Plan {
             | When::WithoutCounters
             | When::Where(_)
             | When::IfPresent
-            | When::Without(_) => true,
+            | When::Without(_)
+            | When::Asked(_)
+            | When::AskedIfPresent(_) => true,
         };
         if !understood {
             return Err(HookError::Returns(prototype.returned));

@@ -14,8 +14,10 @@ use aya::{Btf, BtfError, Ebpf, EbpfError};
 use ebpf_probes::{ABSENT, Config, Field, ListenerRecord};
 
 use crate::decode::{self, DecodeError, Listener};
+use crate::kernel::hooks::Asked;
 use crate::kernel::rights::Unmet;
 use crate::kernel::{KernelBtf, Plan, PlanError, Rights, fields};
+use crate::source::live::application::needless;
 use crate::source::live::programs::{OBJECT, loader};
 
 const PROGRAM: &str = "listeners";
@@ -83,7 +85,11 @@ impl TcpIterator {
         if config.fields[Field::SockState as usize] == ABSENT {
             return Err(IteratorError::State);
         }
-        let mut ebpf = loader()
+        let mut loader = loader();
+        for map in needless(Asked::default()) {
+            loader.map_max_entries(map, 1);
+        }
+        let mut ebpf = loader
             .btf(None)
             .override_global("CONFIG", config.as_bytes(), true)
             .map_max_entries("EVENTS", SMALLEST_RING)

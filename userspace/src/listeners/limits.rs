@@ -19,12 +19,25 @@ pub enum SetBy {
 }
 
 /// What set the limit; `None` if it is above `somaxconn`, which then was lowered later, or unknown.
-pub fn set_by(listener: &Listener) -> Option<SetBy> {
-    let (limit, somaxconn) = (listener.accept?.limit, listener.sysctls.somaxconn?);
+/// `asked` is what was given to `listen()`, where the call was seen: then it is certain.
+pub fn set_by(listener: &Listener, asked: Option<u32>) -> Option<SetBy> {
+    let limit = listener.accept?.limit;
+    if let Some(asked) = asked {
+        return Some(if asked > limit { SetBy::Somaxconn } else { SetBy::Backlog });
+    }
+    let somaxconn = listener.sysctls.somaxconn?;
     match limit.cmp(&somaxconn) {
         std::cmp::Ordering::Less => Some(SetBy::Backlog),
         std::cmp::Ordering::Equal => Some(SetBy::Somaxconn),
         std::cmp::Ordering::Greater => None,
+    }
+}
+
+/// Whether the application asked for more than it got; `None` where only its call could tell.
+pub fn clipped(listener: &Listener, asked: Option<u32>) -> Option<bool> {
+    match asked {
+        Some(asked) => Some(asked > listener.accept?.limit),
+        None => (set_by(listener, None)? == SetBy::Backlog).then_some(false),
     }
 }
 
@@ -67,7 +80,7 @@ pub fn first_syn_dropped(listener: &Listener, rule: Rule) -> Option<FirstDrop> {
 mod tests {
     use ebpf_probes::Reason::{self, SynBacklogReserved, SynQueueFull};
 
-    use super::{FirstDrop, SetBy, first_syn_dropped, set_by};
+    use super::{FirstDrop, SetBy, clipped, first_syn_dropped, set_by};
     use crate::decode::{AcceptQueue, Listener, ListenerId, Sysctls};
     use crate::kernel::syn_queue::Rule;
 
@@ -97,11 +110,27 @@ mod tests {
 
     #[test]
     fn the_lower_of_backlog_and_somaxconn_set_the_limit() {
+        let set_by = |listener: &Listener| set_by(listener, None);
         assert_eq!(set_by(&listener(511, SYSCTLS)), Some(SetBy::Backlog));
         assert_eq!(set_by(&listener(4096, SYSCTLS)), Some(SetBy::Somaxconn));
         assert_eq!(set_by(&listener(4097, SYSCTLS)), None);
         assert_eq!(set_by(&listener(511, Sysctls::default())), None);
         assert_eq!(set_by(&Listener { accept: None, ..listener(511, SYSCTLS) }), None);
+    }
+
+    #[test]
+    fn a_call_that_was_seen_says_whether_it_was_clipped() {
+        let known = |limit, asked| {
+            let listener = listener(limit, SYSCTLS);
+            (set_by(&listener, asked), clipped(&listener, asked))
+        };
+        assert_eq!(known(4096, None), (Some(SetBy::Somaxconn), None));
+        assert_eq!(known(4096, Some(4096)), (Some(SetBy::Backlog), Some(false)));
+        assert_eq!(known(4096, Some(8192)), (Some(SetBy::Somaxconn), Some(true)));
+        assert_eq!(known(511, None), (Some(SetBy::Backlog), Some(false)));
+        // The setting was changed since.
+        assert_eq!(known(128, Some(u32::MAX)), (Some(SetBy::Somaxconn), Some(true)));
+        assert_eq!(known(8192, Some(8192)), (Some(SetBy::Backlog), Some(false)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{AcceptQueueLine, Digits, End, SynQueueLine};
+use super::{AcceptQueueLine, Digits, End, QuantilesLine, SynQueueLine};
 
 /// A listener at one moment.
 #[derive(Debug, Serialize)]
@@ -21,6 +21,18 @@ pub struct ListenerStateLine<'a> {
     pub limit: LimitLine,
     pub first_syn_dropped: Option<FirstSynDroppedLine>,
     pub owner: OwnerLine<'a>,
+    /// Since `--drops` or `--latency` watches.
+    pub drops: Option<u64>,
+    pub accept_latency: Option<AcceptedLine>,
+}
+
+/// How long connections waited for `accept()`.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the published format")]
+pub struct AcceptedLine {
+    pub accepted: u64,
+    #[serde(flatten)]
+    pub quantiles: QuantilesLine,
 }
 
 /// Where the limit of both queues comes from, and what else limits the SYN queue.
@@ -30,6 +42,8 @@ pub struct LimitLine {
     pub set_by: Option<&'static str>,
     /// What was given to `listen()`, where it can be told.
     pub asked: Option<u32>,
+    /// Whether `somaxconn` clipped that, where it can be told.
+    pub clipped: Option<bool>,
     pub somaxconn: Option<u32>,
     pub max_syn_backlog: Option<u32>,
     pub syncookies: Option<u32>,

@@ -12,9 +12,11 @@ use super::{Render, Summary};
 use crate::catalogue;
 use crate::decode::{ListenerId, Packet};
 use crate::incident::{Incident, Owner};
+use crate::latency::{AcceptLatency, ListenerLatency};
 use crate::ndjson::{
-    AcceptQueueLine, CounterLine, Digits, DropLine, Header, Line, ListenerLine, ListenerTotalLine,
-    LostLine, ProbeLine, SCHEMA, SummaryLine, SynQueueLine, SysctlLine, Time,
+    AcceptLatencyLine, AcceptQueueLine, CounterLine, Digits, DropLine, Header, LatencyLine, Line,
+    ListenerLine, ListenerTotalLine, LostLine, ProbeLine, SCHEMA, SummaryLine, SynQueueLine,
+    SysctlLine, Time,
 };
 use crate::reconcile;
 use crate::source::{Lost, Opening, Probe};
@@ -128,12 +130,27 @@ impl<'a> From<&'a ListenerTotal> for ListenerTotalLine<'a> {
             local: total.id.bound.map(Into::into),
             listener: listener(&total.id, total.cookie, &total.owner),
             drops: by_reason(&total.drops),
+            asked: total.asked,
+            clipped: total.clipped(),
         }
     }
 }
 
+impl<'a> From<&'a AcceptLatency> for AcceptLatencyLine<'a> {
+    fn from(latency: &'a AcceptLatency) -> Self {
+        let line = |it: &'a ListenerLatency| LatencyLine {
+            local: it.id.bound.map(Into::into),
+            listener: listener(&it.id, None, &it.owner),
+            accepted: it.quantiles.accepted,
+            quantiles: it.quantiles.into(),
+        };
+        let listeners = latency.listeners.iter().map(line).collect();
+        Self { listeners, untimed: latency.untimed }
+    }
+}
+
 impl<'a> From<&'a Summary> for SummaryLine<'a> {
-    fn from(Summary { duration, totals, counters, losses }: &'a Summary) -> Self {
+    fn from(Summary { duration, totals, counters, losses, latency }: &'a Summary) -> Self {
         let counter = |line: &reconcile::Line| CounterLine {
             netns: line.netns,
             name: line.counter.name().into(),
@@ -156,6 +173,7 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             uncounted_drops: losses.totals_full,
             forgotten_clients: losses.clients_forgotten,
             unfollowed_clients: losses.clients_unfollowed,
+            accept_latency: latency.as_ref().map(Into::into),
         }
     }
 }

@@ -2,21 +2,29 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
 use super::Foreign;
 use super::text::OrDash;
+use super::text::latency::Short;
 use crate::catalogue;
 use crate::decode::Listener;
 use crate::enrich::{Holder, OwnedListener};
 use crate::kernel::syn_queue::{Belief, Rule};
-use crate::listeners::{FirstDrop, SetBy, first_syn_dropped, set_by};
+use crate::latency::Quantiles;
+use crate::listeners::{FirstDrop, SetBy, clipped, first_syn_dropped, set_by};
 use crate::ndjson::{
-    AcceptQueueLine, Digits, FirstSynDroppedLine, LimitLine, ListenerStateLine, OwnerLine,
-    SynQueueLine, Time,
+    AcceptQueueLine, AcceptedLine, Digits, FirstSynDroppedLine, LimitLine, ListenerStateLine,
+    OwnerLine, SynQueueLine, Time,
 };
+use crate::source::live::SoFar;
+
+mod seen;
+
+use seen::Seen;
 
 /// Digits of a container's id that are shown to people; engines accept them.
 const SHORT_ID: usize = 12;
@@ -30,6 +38,8 @@ pub struct Table<'a> {
     pub rows: &'a [OwnedListener],
     /// When this kernel calls a SYN queue full.
     pub belief: Belief,
+    /// What tracing told of them, if they are traced.
+    pub so_far: Option<&'a SoFar>,
 }
 
 /// How a table is written.
@@ -75,7 +85,8 @@ fn json(out: &mut dyn Write, table: &Table<'_>) -> io::Result<()> {
 fn line<'a>(table: &Table<'_>, row: &'a OwnedListener, time: &'a str) -> ListenerStateLine<'a> {
     let Listener { id, cookie, uid, accept, syn_len, syn_young, sysctls } = row.listener;
     let limit = accept.map(|queue| queue.limit);
-    let set_by = set_by(&row.listener);
+    let seen = Seen::of(table.so_far, &id);
+    let set_by = set_by(&row.listener, seen.asked);
     ListenerStateLine {
         time,
         netns: id.netns,
@@ -86,7 +97,8 @@ fn line<'a>(table: &Table<'_>, row: &'a OwnedListener, time: &'a str) -> Listene
         syn_queue: SynQueueLine { len: syn_len, young: syn_young, limit },
         limit: LimitLine {
             set_by: set_by.map(word),
-            asked: limit.filter(|_| set_by == Some(SetBy::Backlog)),
+            asked: seen.asked.or(limit.filter(|_| set_by == Some(SetBy::Backlog))),
+            clipped: clipped(&row.listener, seen.asked),
             somaxconn: sysctls.somaxconn,
             max_syn_backlog: sysctls.max_syn_backlog,
             syncookies: sysctls.syncookies,
@@ -94,6 +106,10 @@ fn line<'a>(table: &Table<'_>, row: &'a OwnedListener, time: &'a str) -> Listene
         first_syn_dropped: first_syn_dropped(&row.listener, table.belief.rule)
             .map(|first| first_line(first, table.belief)),
         owner: OwnerLine { uid, ..row.holder.as_ref().map(owner_line).unwrap_or_default() },
+        drops: seen.drops,
+        accept_latency: seen
+            .waited
+            .map(|waited| AcceptedLine { accepted: waited.accepted, quantiles: waited.into() }),
     }
 }
 
@@ -129,15 +145,37 @@ const fn word(set_by: SetBy) -> &'static str {
     }
 }
 
-/// The titles; the first is shown where there are several namespaces.
-const TITLES: [&str; 8] =
-    ["NETNS", "LISTENER", "ACCEPT-Q", "SYN-Q", "YOUNG", "SET BY", "FIRST DROP", "OWNER"];
+/// The titles; the first is shown where there are several namespaces, those before the last where
+/// listeners are traced.
+const TITLES: [&str; 13] = [
+    "NETNS",
+    "LISTENER",
+    "ACCEPT-Q",
+    "SYN-Q",
+    "YOUNG",
+    "SET BY",
+    "FIRST DROP",
+    "DROPS",
+    "WAIT P50",
+    "P90",
+    "P99",
+    "MAX",
+    "OWNER",
+];
+const NETNS: usize = 0;
+const DROPS: usize = 7;
+const WAITS: std::ops::Range<usize> = 8..12;
 
 type Cells = [String; TITLES.len()];
 
 fn text(out: &mut dyn Write, table: &Table<'_>, colour: bool, netns: bool) -> io::Result<()> {
-    let rows: Vec<Cells> = table.rows.iter().map(|row| cells(row, table.belief)).collect();
-    let first = usize::from(!netns);
+    let rows: Vec<Cells> = table.rows.iter().map(|row| cells(row, table)).collect();
+    let timed = table.so_far.is_some_and(|so_far| so_far.waited.is_some());
+    let shown: Vec<usize> = (0..TITLES.len())
+        .filter(|&nth| nth != NETNS || netns)
+        .filter(|&nth| nth != DROPS || table.so_far.is_some())
+        .filter(|nth| !WAITS.contains(nth) || timed)
+        .collect();
     let mut widths = TITLES.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -146,7 +184,7 @@ fn text(out: &mut dyn Write, table: &Table<'_>, colour: bool, netns: bool) -> io
     }
     let bold = if colour { Style::new().bold() } else { Style::new() };
     write!(out, "{bold}")?;
-    columns(out, &TITLES.map(str::to_owned)[first..], &widths[first..])?;
+    columns(out, &TITLES.map(str::to_owned), &widths, &shown)?;
     writeln!(out, "{bold:#}")?;
     for (cells, row) in rows.iter().zip(table.rows) {
         let style = if colour && is_full(&row.listener) {
@@ -155,14 +193,20 @@ fn text(out: &mut dyn Write, table: &Table<'_>, colour: bool, netns: bool) -> io
             Style::new()
         };
         write!(out, "{style}")?;
-        columns(out, &cells[first..], &widths[first..])?;
+        columns(out, cells, &widths, &shown)?;
         writeln!(out, "{style:#}")?;
     }
     Ok(())
 }
 
-fn columns(out: &mut dyn Write, cells: &[String], widths: &[usize]) -> io::Result<()> {
-    for (nth, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+fn columns(
+    out: &mut dyn Write,
+    cells: &Cells,
+    widths: &[usize],
+    shown: &[usize],
+) -> io::Result<()> {
+    for &nth in shown {
+        let (cell, width) = (&cells[nth], widths[nth]);
         if nth + 1 == cells.len() {
             write!(out, "{cell}")?;
         } else {
@@ -177,8 +221,12 @@ fn is_full(listener: &Listener) -> bool {
     listener.accept.is_some_and(|queue| queue.len > queue.limit)
 }
 
-fn cells(row: &OwnedListener, belief: Belief) -> Cells {
+fn cells(row: &OwnedListener, table: &Table<'_>) -> Cells {
     let listener = &row.listener;
+    let seen = Seen::of(table.so_far, &listener.id);
+    let waited = |which: fn(Quantiles) -> Duration| {
+        OrDash(seen.waited.map(|waited| Short(which(waited)))).to_string()
+    };
     let accept = listener.accept.map(|queue| {
         let relation = if queue.len > queue.limit { '>' } else { '/' };
         format!("{}{relation}{}", queue.len, queue.limit)
@@ -190,10 +238,23 @@ fn cells(row: &OwnedListener, belief: Belief) -> Cells {
         OrDash(accept).to_string(),
         format!("{}/{}", OrDash(listener.syn_len), OrDash(limit)),
         OrDash(listener.syn_young).to_string(),
-        OrDash(set_by(listener).map(word)).to_string(),
-        OrDash(first_drop(listener, belief)).to_string(),
+        limited(listener, seen.asked),
+        OrDash(first_drop(listener, table.belief)).to_string(),
+        OrDash(seen.drops).to_string(),
+        waited(|waited| waited.p50),
+        waited(|waited| waited.p90),
+        waited(|waited| waited.p99),
+        waited(|waited| waited.max),
         OrDash(row.holder.as_ref().map(Owner)).to_string(),
     ]
+}
+
+/// `clipped 8192`: what the application asked for and did not get.
+fn limited(listener: &Listener, asked: Option<u32>) -> String {
+    match asked.filter(|_| clipped(listener, asked) == Some(true)) {
+        Some(asked) => format!("clipped {asked}"),
+        None => OrDash(set_by(listener, asked).map(word)).to_string(),
+    }
 }
 
 /// `97 syn-backlog-reserved`; both numbers that are possible where the kernel's rule is not known
@@ -216,7 +277,7 @@ struct Owner<'a>(&'a Holder);
 
 impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Holder { first, pids } = self.0;
+        let Holder { first, pids, others: _ } = self.0;
         let mut text = format!("{}[{}]", Foreign(&first.comm), first.pid);
         if pids.len() > 1 {
             write!(text, " +{}", pids.len() - 1)?;
@@ -234,10 +295,12 @@ impl fmt::Display for Owner<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
-    use super::{Belief, Listeners, Rule, Table};
+    use super::{Belief, Listeners, Rule, SoFar, Table};
     use crate::decode::{AcceptQueue, Listener, ListenerId, Sysctls};
     use crate::enrich::{Holder, Membership, OwnedListener, Process};
+    use crate::latency::Quantiles;
 
     fn rows() -> [OwnedListener; 3] {
         let sysctls = Sysctls {
@@ -266,11 +329,12 @@ mod tests {
             let membership = Membership { unit, container, ..Membership::default() };
             let (comm, cmdline) = ("ng\u{1b}inx".to_owned(), vec!["nginx".to_owned()]);
             let first = Arc::new(Process { pid: 144, comm, cmdline, membership });
-            Some(Holder { first, pids: vec![144, 145, 146] })
+            Some(Holder { first, others: Vec::new(), pids: vec![144, 145, 146] })
         };
         let unknown = Listener {
             cookie: None,
             sysctls: Sysctls { syncookies: Some(1), ..Sysctls::default() },
+            id: ListenerId { inode: Some(43), ..bound("[::]:8080") },
             ..listener("[::]:8080", 0, 4096, None)
         };
         [
@@ -287,10 +351,14 @@ mod tests {
     }
 
     fn written(format: Listeners, measured: bool) -> String {
+        traced(format, measured, None)
+    }
+
+    fn traced(format: Listeners, measured: bool, so_far: Option<&SoFar>) -> String {
         let belief = Belief { rule: Rule::AboveLimit, measured };
         let time = "2026-11-20T11:12:48Z".parse().unwrap();
         let mut out = Vec::new();
-        format.write(&mut out, &Table { time, rows: &rows(), belief }).unwrap();
+        format.write(&mut out, &Table { time, rows: &rows(), belief, so_far }).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -313,11 +381,42 @@ mod tests {
     }
 
     #[test]
+    fn what_tracing_told_has_columns_of_its_own() {
+        let waited = Quantiles {
+            accepted: 5,
+            p50: Duration::from_micros(40),
+            p90: Duration::from_millis(2),
+            p99: Duration::from_millis(30),
+            max: Duration::from_secs(1),
+        };
+        let key = (1, Some(42));
+        let mut so_far = SoFar::default();
+        so_far.drops.insert(key, 7);
+        so_far.backlogs.0.insert(key, 8192);
+        so_far.waited = Some([(key, waited)].into());
+        let text = Listeners::Text { colour: false, netns: false };
+        insta::assert_snapshot!(traced(text, true, Some(&so_far)), @r#"
+        LISTENER      ACCEPT-Q  SYN-Q   YOUNG  SET BY        FIRST DROP          DROPS  WAIT P50  P90     P99     MAX    OWNER
+        0.0.0.0:80    12>11     3/11    3      clipped 8192  12 syn-queue-full   7      40.0us    2.00ms  30.0ms  1.00s  ng\u{1b}inx[144] +2 nginx.service
+        10.0.0.1:443  0/128     0/128   0      clipped 8192  129 syn-queue-full  7      40.0us    2.00ms  30.0ms  1.00s  ng\u{1b}inx[144] +2 container 4f3e4f3e4f3e
+        [::]:8080     0/4096    -/4096  -      -             never, cookies      0      -         -       -       -      -
+        "#);
+        let json = traced(Listeners::Json, true, Some(&so_far));
+        for expected in [
+            r#""set_by":"somaxconn","asked":8192,"clipped":true,"#,
+            r#""drops":7,"#,
+            r#""accept_latency":{"accepted":5,"p50_s":0.00004,"p90_s":0.002,"p99_s":0.03,"max_s":1.0}"#,
+        ] {
+            assert!(json.contains(expected), "{json}");
+        }
+    }
+
+    #[test]
     fn json_is_a_line_for_each() {
         insta::assert_snapshot!(written(Listeners::Json, true), @r#"
-        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":42,"cookie":"18446744073709551615","bound":{"addr":"0.0.0.0","port":80},"accept_queue":{"len":12,"limit":11},"syn_queue":{"len":3,"young":3,"limit":11},"limit":{"set_by":"backlog","asked":11,"somaxconn":128,"max_syn_backlog":512,"syncookies":0},"first_syn_dropped":{"at":12,"reason":"syn-queue-full","rule":">","evidence":"measured"},"owner":{"pid":144,"comm":"ng\u001binx","cmdline":["nginx"],"cgroup":null,"unit":"nginx.service","container":null,"pod":null,"pids":[144,145,146],"uid":33}}
-        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":42,"cookie":"18446744073709551615","bound":{"addr":"10.0.0.1","port":443},"accept_queue":{"len":0,"limit":128},"syn_queue":{"len":0,"young":0,"limit":128},"limit":{"set_by":"somaxconn","asked":null,"somaxconn":128,"max_syn_backlog":512,"syncookies":0},"first_syn_dropped":{"at":129,"reason":"syn-queue-full","rule":">","evidence":"measured"},"owner":{"pid":144,"comm":"ng\u001binx","cmdline":["nginx"],"cgroup":null,"unit":"nginx.service","container":"4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e","pod":null,"pids":[144,145,146],"uid":33}}
-        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":42,"cookie":null,"bound":{"addr":"::","port":8080},"accept_queue":{"len":0,"limit":4096},"syn_queue":{"len":null,"young":null,"limit":4096},"limit":{"set_by":null,"asked":null,"somaxconn":null,"max_syn_backlog":null,"syncookies":1},"first_syn_dropped":{"at":null,"reason":null,"rule":">","evidence":"measured"},"owner":{"pid":null,"comm":null,"cmdline":null,"cgroup":null,"unit":null,"container":null,"pod":null,"pids":null,"uid":33}}
+        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":42,"cookie":"18446744073709551615","bound":{"addr":"0.0.0.0","port":80},"accept_queue":{"len":12,"limit":11},"syn_queue":{"len":3,"young":3,"limit":11},"limit":{"set_by":"backlog","asked":11,"clipped":false,"somaxconn":128,"max_syn_backlog":512,"syncookies":0},"first_syn_dropped":{"at":12,"reason":"syn-queue-full","rule":">","evidence":"measured"},"owner":{"pid":144,"comm":"ng\u001binx","cmdline":["nginx"],"cgroup":null,"unit":"nginx.service","container":null,"pod":null,"pids":[144,145,146],"uid":33},"drops":null,"accept_latency":null}
+        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":42,"cookie":"18446744073709551615","bound":{"addr":"10.0.0.1","port":443},"accept_queue":{"len":0,"limit":128},"syn_queue":{"len":0,"young":0,"limit":128},"limit":{"set_by":"somaxconn","asked":null,"clipped":null,"somaxconn":128,"max_syn_backlog":512,"syncookies":0},"first_syn_dropped":{"at":129,"reason":"syn-queue-full","rule":">","evidence":"measured"},"owner":{"pid":144,"comm":"ng\u001binx","cmdline":["nginx"],"cgroup":null,"unit":"nginx.service","container":"4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e4f3e","pod":null,"pids":[144,145,146],"uid":33},"drops":null,"accept_latency":null}
+        {"type":"listener","time":"2026-11-20T11:12:48.000000000Z","netns":7,"inode":43,"cookie":null,"bound":{"addr":"::","port":8080},"accept_queue":{"len":0,"limit":4096},"syn_queue":{"len":null,"young":null,"limit":4096},"limit":{"set_by":null,"asked":null,"clipped":null,"somaxconn":null,"max_syn_backlog":null,"syncookies":1},"first_syn_dropped":{"at":null,"reason":null,"rule":">","evidence":"measured"},"owner":{"pid":null,"comm":null,"cmdline":null,"cgroup":null,"unit":null,"container":null,"pod":null,"pids":null,"uid":33},"drops":null,"accept_latency":null}
         "#);
     }
 }

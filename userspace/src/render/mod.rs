@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::incident::Incident;
+use crate::latency::AcceptLatency;
 use crate::reconcile::Line;
 use crate::source::{Losses, Lost, Opening};
 use crate::totals::Totals;
@@ -53,6 +54,8 @@ pub struct Summary {
     pub counters: Vec<Line>,
     /// What did not get through.
     pub losses: Losses,
+    /// How long connections waited for `accept()`, if that was asked for.
+    pub latency: Option<AcceptLatency>,
 }
 
 /// A format of the data on stdout or in a file.

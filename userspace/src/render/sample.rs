@@ -25,7 +25,7 @@ fn listener(sock: u64, bound: &str, comm: &str, drops: Vec<ReasonTotal>) -> List
     };
     let bound = Some(bound.parse().expect("it is an address"));
     let id = ListenerId { sock, inode: Some(9), netns: Some(4_026_531_840), bound };
-    ListenerTotal { id, cookie: None, limit: Some(5), owner, drops }
+    ListenerTotal { id, cookie: None, limit: Some(5), asked: None, owner, drops }
 }
 
 /// What is known at the start.
@@ -81,14 +81,15 @@ pub(crate) fn summary() -> Summary {
             line(Counter::TcpReqQFullDrop, 0, 0),
         ],
         losses: Losses::default(),
+        latency: None,
     }
 }
 
 /// What is known at the end of a run without drops.
 pub(crate) fn healthy() -> Summary {
-    let Summary { duration, losses, totals, .. } = summary();
+    let Summary { duration, losses, totals, latency, .. } = summary();
     let totals = Totals { drops: Vec::new(), by_listener: Vec::new(), ..totals };
-    Summary { duration, losses, totals, counters: Vec::new() }
+    Summary { duration, losses, totals, counters: Vec::new(), latency }
 }
 
 /// All that a format writes over a run.

@@ -18,6 +18,7 @@ use crate::incident::Incident;
 use crate::source::{Lost, Opening};
 
 mod balance;
+pub(super) mod latency;
 mod summary;
 
 /// The text format.

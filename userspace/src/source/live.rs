@@ -4,7 +4,7 @@
 //! what the probes counted since the same moment. Both are read until two readings of the totals
 //! agree, so that a drop between them cannot count on one side only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::future::pending;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +23,8 @@ use crate::filter;
 use crate::kernel::fields::Need;
 use crate::kernel::hooks;
 use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights};
+use crate::latency::AcceptLatency;
+use application::Application;
 use diagnostics::Diagnostics;
 use programs::ProgramsError;
 use refused::{Clients, boot_ns};
@@ -32,6 +34,8 @@ pub use cost::{Measuring, object_sha256};
 pub use error::LiveError;
 
 mod cost;
+pub use application::SoFar;
+pub(crate) mod application;
 mod diagnostics;
 mod error;
 mod missed;
@@ -59,6 +63,7 @@ pub struct Live {
     totals: Totals,
     losses: PerCpuArray<MapData, u64>,
     clients: Clients,
+    application: Application,
     /// What the user wants to see: the probes' filter may be wider.
     filter: Filter,
     /// Refused clients, if somebody wants to hear of those that give up.
@@ -97,6 +102,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)
         .map_err(|error| LiveError::Map("LOSSES", Some(error)))?;
     let clients = Clients::take(&mut ebpf)?;
+    let application = Application::take(&mut ebpf, settings.asked)?;
     let (baseline, before) = steady(&totals, |_| Baseline::take())?;
     Ok(Live {
         opening: opening::describe(time, &plan),
@@ -105,6 +111,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
         totals,
         losses,
         clients,
+        application,
         filter,
         waiting: gone.then(Waiting::default),
         diagnostics,
@@ -192,6 +199,25 @@ impl Live {
             clients_unfollowed: self.waiting.as_ref().map_or(0, Waiting::unfollowed),
             ..Losses::default()
         })
+    }
+
+    /// What is known of each listener by now, without any look at counters and events.
+    ///
+    /// # Errors
+    /// If a map cannot be read.
+    pub fn so_far(&self) -> Result<SoFar, LiveError> {
+        let mut drops = HashMap::new();
+        for total in since(&self.before, read(&self.totals)?) {
+            if !total.bucket.reason.is_notice() {
+                *drops.entry(SoFar::key(&total.bucket.listener)).or_default() += total.count;
+            }
+        }
+        let by_key = |latency: AcceptLatency| {
+            let rows = latency.listeners.into_iter();
+            rows.map(|it| (SoFar::key(&it.id), it.quantiles)).collect()
+        };
+        let waited = self.application.latency()?.map(by_key);
+        Ok(SoFar { drops, waited, backlogs: self.application.backlogs()? })
     }
 
     /// Passes an event on, unless the user did not ask for it.
@@ -298,6 +324,8 @@ impl Source for Live {
             totals,
             losses: Losses { clients_forgotten: self.clients.forgotten()?, ..self.losses()? },
             counters,
+            latency: self.application.latency()?,
+            backlogs: self.application.backlogs()?,
             owners: None,
         })
     }

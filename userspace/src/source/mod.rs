@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::decode::{Bucket, ListenerId, SynDrop};
 use crate::incident::{Incident, Owner};
 use crate::kernel::hooks::Asked;
+use crate::latency::AcceptLatency;
 
 pub mod live;
 pub mod replay;
@@ -151,6 +152,18 @@ pub struct NetnsCounter {
     pub explained: Option<u64>,
 }
 
+/// What was given to `listen()`, by address and inode of the listener, as far as calls were seen.
+/// A recording has no addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Backlogs(pub HashMap<(u64, Option<u64>), u32>);
+
+impl Backlogs {
+    /// What the listener asked for, if its call was seen.
+    pub fn of(&self, listener: &ListenerId) -> Option<u32> {
+        self.0.get(&(listener.sock, listener.inode)).copied()
+    }
+}
+
 /// Everything that was counted since the start.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {
@@ -162,6 +175,10 @@ pub struct Snapshot {
     pub losses: Losses,
     /// The counters of every namespace in `totals` and of the one that syndrop runs in.
     pub counters: Vec<NetnsCounter>,
+    /// How long connections waited for `accept()`, if that was asked for.
+    pub latency: Option<AcceptLatency>,
+    /// What was given to `listen()`.
+    pub backlogs: Backlogs,
     /// Who owned the listeners of a recording; `None` where today's processes are to be asked.
     pub owners: Option<HashMap<ListenerId, Owner>>,
 }

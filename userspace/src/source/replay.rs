@@ -15,8 +15,9 @@ use tokio::sync::mpsc::Receiver;
 use super::{Event, Losses, NetnsCounter, Next, Opening, Snapshot, Source, Total};
 use crate::catalogue;
 use crate::decode::{Bucket, ListenerId};
-use crate::filter;
+use crate::filter::{self, OwnerFilter};
 use crate::incident::Incident;
+use crate::latency::AcceptLatency;
 use crate::ndjson::{SCHEMA, SummaryLine};
 
 mod lines;
@@ -71,6 +72,7 @@ pub struct Replay {
     /// What was read before the opening was known.
     early: Vec<Item>,
     filter: Filter,
+    owner: OwnerFilter,
     /// How many more drops are shown.
     left: u64,
     counts: HashMap<Bucket, u64>,
@@ -97,6 +99,7 @@ impl Replay {
             items: reader::start(reader),
             early: Vec::new(),
             filter,
+            owner: OwnerFilter::default(),
             left: count.unwrap_or(u64::MAX),
             counts: HashMap::new(),
             lost: 0,
@@ -133,6 +136,13 @@ impl Replay {
         })
     }
 
+    /// Shows only what was of listeners of these owners. A recording names one of each listener's.
+    #[must_use]
+    pub fn of_owner(mut self, owner: OwnerFilter) -> Self {
+        self.owner = owner;
+        self
+    }
+
     fn take(&mut self, items: Vec<Item>, into: &mut Vec<Event>) -> Result<(), ReplayError> {
         for item in items {
             if self.left == 0 {
@@ -166,7 +176,9 @@ impl Replay {
 impl Replay {
     fn count(&mut self, mut incident: Box<Incident>, into: &mut Vec<Event>) {
         let drop = &mut incident.drop;
-        drop.shown = filter::shows(&self.filter, drop);
+        let owner = &incident.owner;
+        drop.shown =
+            filter::shows(&self.filter, drop) && self.owner.takes(owner.pid, owner.comm.as_deref());
         let (shown, reason) = (drop.shown, drop.reason);
         let bucket = Bucket {
             listener: drop.listener,
@@ -188,8 +200,8 @@ impl Replay {
         }
     }
 
-    /// The drops that the summary counted and that have no event here, which a filter could not
-    /// judge.
+    /// The drops that the summary counted and that have no event here, which no filter but that
+    /// by owner could judge.
     fn without_event(&self, summary: &SummaryLine) -> Vec<Total> {
         let mut with_event: HashMap<_, u64> = HashMap::new();
         for (bucket, count) in &self.counts {
@@ -198,6 +210,7 @@ impl Replay {
         let mut missing = Vec::new();
         for line in &summary.by_listener {
             let listener = lines::listener(&line.listener);
+            let shown = self.owner.takes(line.listener.pid, line.listener.comm.as_deref());
             for (slug, &recorded) in &line.drops {
                 let Some(entry) = catalogue::by_slug(slug) else { continue };
                 let reason = entry.reason;
@@ -208,7 +221,7 @@ impl Replay {
                     reason,
                     stage: reason.stage().unwrap_or(Stage::Syn),
                     evidence: if inferred { Evidence::Inferred } else { Evidence::Observed },
-                    shown: true,
+                    shown,
                     moves: reason.moves(),
                 };
                 let count = recorded.saturating_sub(here);
@@ -239,6 +252,21 @@ impl Replay {
             (count > 0).then_some(Total { bucket, count })
         });
         missing.collect()
+    }
+
+    /// How long connections waited, of the listeners that the filter by owner shows. Any other
+    /// would have had to look at each connection.
+    fn latency(&self, summary: &SummaryLine, into: &mut Vec<Event>) -> Option<AcceptLatency> {
+        let recorded = summary.accept_latency.as_ref()?;
+        if filter::asks_for_ends(&self.filter) {
+            let note = "how long connections waited for accept() was not recorded for each, so this \
+                        filter leaves it out";
+            into.push(Event::Note(format!("{}: {note}", self.name)));
+            return None;
+        }
+        let mut latency = lines::latency(recorded);
+        latency.listeners.retain(|it| self.owner.takes(it.owner.pid, it.owner.comm.as_deref()));
+        Some(latency)
     }
 
     fn duration(&self) -> Duration {
@@ -279,12 +307,21 @@ impl Source for Replay {
         let Some(summary) = &self.summary else {
             let losses = Losses { ring_full: self.lost, ..Losses::default() };
             let (counters, owners) = (Vec::new(), Some(HashMap::new()));
-            return Ok(Snapshot { duration, totals, losses, counters, owners });
+            return Ok(Snapshot {
+                duration,
+                totals,
+                losses,
+                counters,
+                owners,
+                ..Snapshot::default()
+            });
         };
         let missing = self.without_event(summary);
         if filter::shows_every_drop(&self.filter) {
             totals.extend(missing);
-            totals.extend(self.notices_without_event(summary));
+            if self.owner.is_any() {
+                totals.extend(self.notices_without_event(summary));
+            }
         } else if !missing.is_empty() {
             let count: u64 = missing.iter().map(|total| total.count).sum();
             let note = format!(
@@ -317,7 +354,9 @@ impl Source for Replay {
             (lines::listener(&listener), listener.into())
         });
         let (counters, owners) = (counters.collect(), Some(owners.collect()));
-        Ok(Snapshot { duration, totals, losses, counters, owners })
+        let latency = self.latency(summary, into);
+        let backlogs = lines::backlogs(summary);
+        Ok(Snapshot { duration, totals, losses, counters, latency, backlogs, owners })
     }
 }
 

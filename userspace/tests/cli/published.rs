@@ -180,6 +180,7 @@ pub(crate) struct Summary {
     uncounted_drops: u64,
     forgotten_clients: u64,
     unfollowed_clients: u64,
+    accept_latency: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -189,6 +190,8 @@ struct ListenerTotal {
     local: Option<End>,
     listener: Listener,
     drops: BTreeMap<String, u64>,
+    asked: Option<u32>,
+    clipped: Option<bool>,
 }
 
 #[derive(Deserialize)]

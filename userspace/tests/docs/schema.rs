@@ -168,7 +168,7 @@ fn event(kind: &str, description: &str, ids: &[&str]) -> Value {
 
 fn notice() -> Value {
     let description = "An event that is no drop; never counted as one.";
-    let mut notice = event("notice", description, &ids(|entry| entry.reason.is_notice()));
+    let notice = event("notice", description, &ids(|entry| entry.reason.is_notice()));
     let refused = json!({
         "after_s": {
             "type": "number",
@@ -181,12 +181,15 @@ fn notice() -> Value {
             "description": "client-recovered, client-gone: how often it was refused.",
         },
     });
-    if let (Some(properties), Value::Object(refused)) =
-        (notice["properties"].as_object_mut(), refused)
-    {
-        properties.extend(refused);
+    with(notice, refused)
+}
+
+/// The object with further properties, which may be missing.
+fn with(mut object: Value, more: Value) -> Value {
+    if let (Some(properties), Value::Object(more)) = (object["properties"].as_object_mut(), more) {
+        properties.extend(more);
     }
-    notice
+    object
 }
 
 fn listener() -> Value {
@@ -225,6 +228,39 @@ fn summary() -> Value {
             "drops": reference("drops"),
         }),
     );
+    let by_listener = with(
+        by_listener,
+        json!({
+            "asked": {
+                "type": "integer",
+                "description": "What was given to listen(); only where the call was seen.",
+            },
+            "clipped": {
+                "type": "boolean",
+                "description": "Whether somaxconn clipped that; only where the call was seen.",
+            },
+        }),
+    );
+    let seconds = || number("number", 0, None);
+    let waited = object(
+        "How long connections of one listener waited for accept(), in seconds.",
+        &json!({
+            "local": maybe_reference("end"),
+            "listener": reference("listener"),
+            "accepted": count(),
+            "p50_s": seconds(),
+            "p90_s": seconds(),
+            "p99_s": seconds(),
+            "max_s": seconds(),
+        }),
+    );
+    let latency = object(
+        "What --latency adds, the slowest listener first; quantiles are at most an eighth too long.",
+        &json!({
+            "listeners": {"type": "array", "items": waited},
+            "untimed": count(),
+        }),
+    );
     let names: Vec<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
     let counter = object(
         "The kernel's count, and how much of it named drops explain.",
@@ -235,7 +271,7 @@ fn summary() -> Value {
             "explained": count(),
         }),
     );
-    object(
+    let summary = object(
         "The last line.",
         &json!({
             "type": {"const": "summary"},
@@ -255,5 +291,6 @@ fn summary() -> Value {
             "forgotten_clients": count(),
             "unfollowed_clients": count(),
         }),
-    )
+    );
+    with(summary, json!({"accept_latency": latency}))
 }

@@ -1,5 +1,7 @@
 //! Filters narrow what is shown and counted, and make nothing unexplained.
 
+use std::process::{Command, Stdio};
+
 use anyhow::{Context, Result, ensure};
 
 use crate::case::Case;
@@ -85,7 +87,44 @@ const ROWS: &[Row] = &[
 
 pub(crate) fn cases() -> Vec<Case> {
     let case = |row: &'static Row| Case::new(format!("filter::{}", row.name), || narrow(row));
-    ROWS.iter().map(case).collect()
+    ROWS.iter().map(case).chain([Case::new("filter::owner", by_owner)]).collect()
+}
+
+/// A process that holds one of the two listeners too, and is not the first that does.
+fn by_owner() -> Result<()> {
+    let home = Home::here()?;
+    netns::enter_fresh()?;
+    let mut v4 = besieged(0, Family::V4, V4_PORT)?;
+    let mut v6 = besieged(1, Family::V6, V6_PORT)?;
+    let socket = v4.listener.socket().try_clone_to_owned()?;
+    let mut worker = Command::new("sleep").arg("600").stdin(Stdio::from(socket)).spawn()?;
+    let (worker_pid, own_pid) = (worker.id().to_string(), std::process::id().to_string());
+    let selections: [(&[&str], &[&str]); 3] = [
+        (&["--pid", &worker_pid], &["accept-queue-full-ack"]),
+        (&["--comm", "sleep"], &["accept-queue-full-ack"]),
+        (&["--pid", &own_pid], &["accept-queue-full-ack", "accept-queue-full-syn"]),
+    ];
+    let traces =
+        selections.iter().map(|(arguments, _)| Trace::start(Vantage::Host(&home), arguments));
+    let traces = traces.collect::<Result<Vec<_>>>()?;
+    let refused = provoke::accept_queue_full_ack(&mut v4, 5)?.refused;
+    let acks = refused.iter().map(|refused| (refused.flow, "accept-queue-full-ack"));
+    let mut known: Vec<Known> = acks.map(|(flow, reason)| Known { flow, reason }).collect();
+    let refused = provoke::accept_queue_full_syn(&mut v6, 3)?.refused;
+    let syns = refused.iter().map(|refused| (refused.flow, "accept-queue-full-syn"));
+    known.extend(syns.map(|(flow, reason)| Known { flow, reason }));
+    for (trace, (arguments, reasons)) in traces.into_iter().zip(selections) {
+        let report = trace.stop()?;
+        let shown: Vec<Known> = known
+            .iter()
+            .filter(|known| reasons.contains(&known.reason))
+            .map(|known| Known { ..*known })
+            .collect();
+        judge(&shown, &report).with_context(|| format!("{arguments:?}: {:?}", report.summary))?;
+    }
+    worker.kill()?;
+    worker.wait()?;
+    Ok(())
 }
 
 fn narrow(row: &Row) -> Result<()> {

@@ -14,15 +14,23 @@ mod owner;
 mod rights;
 mod row;
 mod scene;
+mod traced;
 mod truth;
 
 use row::Row;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [scene::cases(), first_drop::cases(), owner::cases(), rights::cases(), crowd::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        scene::cases(),
+        first_drop::cases(),
+        owner::cases(),
+        rights::cases(),
+        crowd::cases(),
+        traced::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What `syndrop listeners --json` wrote.

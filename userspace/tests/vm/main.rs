@@ -6,6 +6,7 @@
 //! kernel's own counters.
 
 mod branches;
+mod application;
 mod bystander;
 mod campaign;
 mod case;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         usage::cases(),
         gates::cases(),
         listeners::cases(),
+        application::cases(),
         leftovers::cases(),
         run::cases(),
         doctor::cases(),

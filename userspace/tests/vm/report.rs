@@ -156,6 +156,28 @@ pub(crate) struct Summary {
     pub(crate) uncounted_drops: u64,
     pub(crate) forgotten_clients: u64,
     pub(crate) unfollowed_clients: u64,
+    pub(crate) accept_latency: Option<AcceptLatency>,
+}
+
+/// How long connections waited for `accept()`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AcceptLatency {
+    pub(crate) listeners: Vec<ListenerLatency>,
+    pub(crate) untimed: u64,
+}
+
+/// Those of one listener, in seconds.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListenerLatency {
+    pub(crate) local: End,
+    pub(crate) listener: Owner,
+    pub(crate) accepted: u64,
+    pub(crate) p50_s: f64,
+    pub(crate) p90_s: f64,
+    pub(crate) p99_s: f64,
+    pub(crate) max_s: f64,
 }
 
 /// Drops of one listener.
@@ -165,6 +187,8 @@ pub(crate) struct ListenerTotal {
     pub(crate) local: End,
     pub(crate) listener: Owner,
     pub(crate) drops: BTreeMap<String, u64>,
+    pub(crate) asked: Option<u32>,
+    pub(crate) clipped: Option<bool>,
 }
 
 /// A kernel counter of one network namespace, and how much of it syndrop explains.

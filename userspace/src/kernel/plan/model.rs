@@ -82,7 +82,8 @@ impl Model<'_> {
             ],
         );
         making.structure("inet_connection_sock", &[("icsk_accept_queue", queue)]);
-        let socket = making.structure("socket", &[("state", int), ("file", pointer)]);
+        let socket =
+            making.structure("socket", &[("state", int), ("file", pointer), ("sk", pointer)]);
         let inode = making.structure("inode", &[("i_mode", half), ("i_ino", long)]);
         making
             .structure("socket_alloc", &[("lead", long), ("socket", socket), ("vfs_inode", inode)]);
@@ -113,7 +114,7 @@ impl Model<'_> {
         making.structure("net_device", &[("nd_net", possible_net)]);
         making.structure("inet_sock", &[("pinet6", pointer), ("min_ttl", byte)]);
         making.structure("ipv6_pinfo", &[("min_hopcount", byte)]);
-        making.structure("mptcp_sock", &[("token", int)]);
+        making.structure("mptcp_sock", &[("token", int), ("first", pointer)]);
         Self::counters(making, pointer, int, long);
     }
 
@@ -178,10 +179,18 @@ impl Model<'_> {
                 | When::WithoutCounters
                 | When::Where(_)
                 | When::IfPresent
-                | When::Without(_) => int,
+                | When::Without(_)
+                | When::Asked(_)
+                | When::AskedIfPresent(_) => int,
             };
-            let parameters: Vec<&str> =
-                hook.args.iter().filter_map(|(_, names)| names.first()).copied().collect();
+            // Several hooks can be on one function, and not each takes all of its arguments.
+            let same = hooks::all().filter(|it| it.targets.first() == hook.targets.first());
+            let mut parameters: Vec<&str> = Vec::new();
+            for name in same.flat_map(|it| it.args).filter_map(|(_, names)| names.first()) {
+                if !parameters.contains(name) {
+                    parameters.push(name);
+                }
+            }
             if let Some(target) = hook.targets.first() {
                 making.function(target, returns, &parameters);
             }

@@ -24,7 +24,7 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 
 impl Text {
     pub(super) fn write_summary(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-        let Summary { duration, totals, counters, losses } = summary;
+        let Summary { duration, totals, counters, losses, latency } = summary;
         let drops = totals.count();
         let bold = self.style(Style::new().bold());
         let seconds = duration.as_secs_f64();
@@ -48,6 +48,9 @@ impl Text {
         }
         let namespaces = several_namespaces(counters, &totals.by_listener);
         self.listeners(out, &totals.by_listener, namespaces)?;
+        if let Some(latency) = latency {
+            self.latency(out, latency)?;
+        }
         self.balance(out, counters, losses, namespaces)?;
         self.losses(out, losses)
     }
@@ -79,6 +82,9 @@ impl Text {
             write!(out, "{:>8} {bold}{bound}{bold:#}", listener.count())?;
             if let Some(limit) = listener.limit {
                 write!(out, "  queue limit {limit}")?;
+            }
+            if let (Some(true), Some(asked)) = (listener.clipped(), listener.asked) {
+                write!(out, ", clipped by somaxconn: listen() asked for {asked}")?;
             }
             match (&listener.owner.comm, listener.owner.pid) {
                 (None, None) => write!(out, "  owner unknown")?,

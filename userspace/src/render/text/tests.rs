@@ -53,6 +53,7 @@ fn summary() -> Summary {
         },
         cookie: None,
         limit: Some(8),
+        asked: None,
         owner: Owner {
             pid: Some(12),
             comm: Some("ngi\u{1b}nx".into()),
@@ -72,6 +73,7 @@ fn summary() -> Summary {
         },
         counters: vec![line(7, Counter::ListenDrops, Some(5), 5)],
         losses: Losses::default(),
+        latency: None,
     }
 }
 

@@ -15,6 +15,7 @@ use aya::{Ebpf, EbpfError, EbpfLoader};
 use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::application;
 use crate::kernel::hooks::Kind;
 use crate::kernel::{Plan, PlannedProbe};
 use crate::source::Settings;
@@ -61,7 +62,11 @@ pub enum ProgramsError {
 pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Ebpf, ProgramsError> {
     let config = Config { filter: settings.filter, ..plan.config };
     let level: u8 = if settings.verbose { LOG_DEBUG } else { LOG_NOTHING };
-    let mut ebpf = loader()
+    let mut loader = loader();
+    for map in application::needless(settings.asked) {
+        loader.map_max_entries(map, 1);
+    }
+    let mut ebpf = loader
         .btf(None)
         .override_global("CONFIG", config.as_bytes(), true)
         .override_global("AYA_LOG_LEVEL", &level, true)

@@ -1,6 +1,7 @@
 //! Lines of a recording as the values that they stand for.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ebpf_probes::{Evidence, Function, Milestones, Reason, Stage};
@@ -9,7 +10,12 @@ use super::super::{Opening, Probe};
 use crate::catalogue;
 use crate::decode::{AcceptQueue, Family, ListenerId, Packet, SynDrop, Sysctls};
 use crate::incident::{Incident, Owner};
-use crate::ndjson::{Digits, DropLine, Header, ListenerLine, ProbeLine, Time};
+use crate::latency::{AcceptLatency, ListenerLatency, Quantiles};
+use crate::ndjson::{
+    AcceptLatencyLine, Digits, DropLine, Header, LatencyLine, ListenerLine, ProbeLine, SummaryLine,
+    Time,
+};
+use crate::source::Backlogs;
 
 /// A word of a recording that this version has no meaning for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +43,32 @@ fn slug(reason: Reason) -> &'static str {
 /// What tells the listener apart in a recording, which has no address of its socket.
 pub(super) fn listener(line: &ListenerLine) -> ListenerId {
     ListenerId { sock: 0, inode: line.inode, netns: line.netns, bound: line.bound.map(Into::into) }
+}
+
+/// How long connections waited.
+pub(super) fn latency(line: &AcceptLatencyLine) -> AcceptLatency {
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let of = |line: &LatencyLine| ListenerLatency {
+        id: listener(&line.listener),
+        owner: line.listener.clone().into(),
+        quantiles: Quantiles {
+            accepted: line.accepted,
+            p50: seconds(line.quantiles.p50_s),
+            p90: seconds(line.quantiles.p90_s),
+            p99: seconds(line.quantiles.p99_s),
+            max: seconds(line.quantiles.max_s),
+        },
+    };
+    AcceptLatency { listeners: line.listeners.iter().map(of).collect(), untimed: line.untimed }
+}
+
+/// What was given to `listen()`.
+pub(super) fn backlogs(line: &SummaryLine) -> Backlogs {
+    let asked = line.by_listener.iter().filter_map(|line| {
+        let ListenerId { sock, inode, .. } = listener(&line.listener);
+        Some(((sock, inode), line.asked?))
+    });
+    Backlogs(asked.collect::<HashMap<_, _>>())
 }
 
 impl From<ListenerLine<'_>> for Owner {

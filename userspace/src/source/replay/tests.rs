@@ -2,7 +2,7 @@ use std::io::{self, Read};
 
 use ebpf_probes::{Counter, Evidence, Filter, Reason};
 
-use super::{Event, Next, Replay, ReplayError, Snapshot, Source};
+use super::{Event, Next, OwnerFilter, Replay, ReplayError, Snapshot, Source};
 
 const HEADER: &str = r#"{"type":"header","schema":1,"syndrop":"0.1.0","kernel":"6.12.107","host":"web1","attach":"kprobe","time":"2026-11-20T11:12:48.000000000Z","probes":[],"unobservable":[],"inferred":["syn-queue-full"]}"#;
 const LOST: &str = r#"{"type":"lost","events":12,"since":"2026-11-20T11:12:49.000000000Z"}"#;
@@ -239,4 +239,29 @@ fn a_failing_disk_is_an_error() {
     let drop = drop_line("syn-queue-full", 80);
     let recording = lines(&[HEADER, &drop]).chain(Broken);
     assert!(matches!(replay(recording, Filter::ALL), Err(ReplayError::Read { .. })));
+}
+
+#[test]
+fn a_filter_by_owner_judges_events_and_what_has_none() {
+    let other = drop_line("accept-queue-full-syn", 80)
+        .replace(r#""inode":9"#, r#""inode":8"#)
+        .replace("nginx", "redis");
+    let owned = SUMMARY.replace(r#""inode":9,"#, r#""inode":9,"pid":3,"comm":"nginx","#);
+    let drop = drop_line("accept-queue-full-syn", 80);
+    let filtered = |comm: &str| {
+        let recording = lines(&[HEADER, &drop, &other, &owned]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let owner = OwnerFilter { pid: None, comm: Some(comm.to_owned()) };
+            let replay = Replay::open("rec", recording, Filter::ALL, None).await.unwrap();
+            let (mut replay, mut events) = (replay.of_owner(owner), Vec::new());
+            while replay.next(&mut events).await.unwrap() == Next::More {}
+            let snapshot = replay.snapshot(&mut events).unwrap();
+            let shown = snapshot.totals.iter().filter(|total| total.bucket.shown);
+            (notes(&events).len(), shown.map(|total| total.count).sum::<u64>())
+        })
+    };
+    assert_eq!(filtered("nginx"), (0, 7));
+    assert_eq!(filtered("redis"), (0, 1));
+    assert_eq!(filtered("sshd"), (0, 0));
 }

@@ -43,6 +43,21 @@ pub(super) struct Row {
     #[serde(deserialize_with = "there")]
     pub(super) first_syn_dropped: Option<FirstSynDropped>,
     pub(super) owner: Owner,
+    #[serde(deserialize_with = "there")]
+    pub(super) drops: Option<u64>,
+    #[serde(deserialize_with = "there")]
+    pub(super) accept_latency: Option<Waited>,
+}
+
+/// How long connections waited for `accept()`, in seconds.
+#[derive(Debug, Deserialize, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Waited {
+    pub(super) accepted: u64,
+    pub(super) p50_s: f64,
+    pub(super) p90_s: f64,
+    pub(super) p99_s: f64,
+    pub(super) max_s: f64,
 }
 
 #[derive(Debug, Deserialize, Clone, Copy)]
@@ -63,6 +78,7 @@ object!(SynQueue { len: u32, young: u32, limit: u32 });
 object!(Limit {
     set_by: String,
     asked: u32,
+    clipped: bool,
     somaxconn: u32,
     max_syn_backlog: u32,
     syncookies: u32,
