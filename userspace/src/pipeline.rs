@@ -8,11 +8,14 @@ use std::io::{self, ErrorKind, Write};
 use std::pin::pin;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
 use crate::enrich::Enricher;
 use crate::incident::Incident;
 use crate::reconcile::reconcile;
 use crate::render::{self, Render, Summary};
-use crate::source::{Event, Next, Snapshot, Source};
+use crate::source::{Event, Next, Occasion, Snapshot, Source};
 use crate::totals::{Tally, Totals};
 
 /// Where everything goes.
@@ -32,6 +35,8 @@ pub struct Limits {
     pub duration: Option<Duration>,
     /// After so many drops that are shown.
     pub count: Option<u64>,
+    /// Not to end, but to say after each such time how it stands.
+    pub interval: Option<Duration>,
 }
 
 /// Why the line broke.
@@ -64,9 +69,10 @@ pub async fn run<S: Source>(
         tally: Tally::default(),
         batch: Vec::new(),
     };
-    match line.stream(source, limits.duration, stop).await {
+    match line.stream(source, limits, stop).await {
         Err(PipelineError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            let snapshot = source.snapshot(&mut line.batch).map_err(PipelineError::Source)?;
+            let snapshot = source.snapshot(Occasion::End, &mut line.batch);
+            let snapshot = snapshot.map_err(PipelineError::Source)?;
             Ok(line.sum_up(&snapshot))
         }
         ended => ended,
@@ -85,22 +91,27 @@ impl Line<'_> {
     async fn stream<S: Source>(
         &mut self,
         source: &mut S,
-        duration: Option<Duration>,
+        limits: Limits,
         stop: impl Future<Output = ()>,
     ) -> Result<Summary, PipelineError<S::Error>> {
         let deadline = async {
-            match duration {
+            match limits.duration {
                 Some(duration) => tokio::time::sleep(duration).await,
                 None => std::future::pending().await,
             }
         };
         let (mut stop, mut deadline) = (pin!(stop), pin!(deadline));
+        let mut ticks = limits.interval.map(ticks);
         self.opening(source).map_err(PipelineError::Write)?;
         while self.left > 0 {
             let next = tokio::select! {
                 biased;
                 () = &mut stop => break,
                 () = &mut deadline => break,
+                () = tick(&mut ticks) => {
+                    self.interval(source)?;
+                    continue;
+                }
                 next = source.next(&mut self.batch) => next,
             };
             // What came before an error is as good as any.
@@ -111,9 +122,20 @@ impl Line<'_> {
             // A source that always has something must not keep timers from being looked at.
             tokio::task::yield_now().await;
         }
-        let snapshot = source.snapshot(&mut self.batch).map_err(PipelineError::Source)?;
+        let snapshot = source.snapshot(Occasion::End, &mut self.batch);
+        let snapshot = snapshot.map_err(PipelineError::Source)?;
         self.write_batch().map_err(PipelineError::Write)?;
         self.summary(&snapshot).map_err(PipelineError::Write)
+    }
+
+    fn interval<S: Source>(&mut self, source: &mut S) -> Result<(), PipelineError<S::Error>> {
+        let snapshot = source.snapshot(Occasion::Interval, &mut self.batch);
+        let snapshot = snapshot.map_err(PipelineError::Source)?;
+        self.write_batch().map_err(PipelineError::Write)?;
+        let summary = self.sum_up(&snapshot);
+        let Sinks { render, data, .. } = &mut self.sinks;
+        let written = render.interval(data, Timestamp::now(), &summary);
+        written.and_then(|()| data.flush()).map_err(PipelineError::Write)
     }
 
     fn opening<S: Source>(&mut self, source: &S) -> io::Result<()> {
@@ -180,6 +202,20 @@ impl Line<'_> {
         self.sinks.render.summary(self.sinks.data, &summary)?;
         self.sinks.data.flush()?;
         Ok(summary)
+    }
+}
+
+/// A tick after each such time, the first one included. One that is late shifts the next ones.
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn tick(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => _ = ticks.tick().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -86,6 +86,8 @@ pub struct ListenerTotal {
     pub owner: Owner,
     /// How many, most first.
     pub drops: Vec<ReasonTotal>,
+    /// How many of them have no event because the rate of detail was used up.
+    pub sampled_out: u64,
 }
 
 /// How many different ones there were.
@@ -147,7 +149,7 @@ impl Tally {
         mut owner: impl FnMut(&ListenerId) -> Owner,
     ) -> Totals {
         let (mut drops, mut notices) = (Vec::new(), Vec::new());
-        let mut listeners: HashMap<ListenerId, Vec<ReasonTotal>> = HashMap::new();
+        let mut listeners: HashMap<ListenerId, (Vec<ReasonTotal>, u64)> = HashMap::new();
         for total in snapshot.totals.iter().filter(|total| total.bucket.shown) {
             let bucket = &total.bucket;
             let inferred = if bucket.evidence == Evidence::Inferred { total.count } else { 0 };
@@ -157,18 +159,20 @@ impl Tally {
                 continue;
             }
             merge(&mut drops, add);
-            merge(listeners.entry(bucket.listener).or_default(), add);
+            let (drops, sampled_out) = listeners.entry(bucket.listener).or_default();
+            merge(drops, add);
+            *sampled_out += total.sampled_out;
         }
         most_first(&mut drops);
         most_first(&mut notices);
-        let by_listener = listeners.into_iter().map(|(id, mut drops)| {
+        let by_listener = listeners.into_iter().map(|(id, (mut drops, sampled_out))| {
             let mut known = self.listeners.get(&id).cloned().unwrap_or_default();
             if known.owner == Owner::default() {
                 known.owner = owner(&id);
             }
             most_first(&mut drops);
             let Known { cookie, limit, owner } = known;
-            ListenerTotal { id, cookie, limit, owner, drops }
+            ListenerTotal { id, cookie, limit, owner, drops, sampled_out }
         });
         let mut by_listener: Vec<ListenerTotal> = by_listener.collect();
         by_listener.sort_by_key(|it| (std::cmp::Reverse(it.count()), it.id.bound, it.id.inode));

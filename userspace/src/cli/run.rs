@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use ebpf_probes::Reason;
 
-use super::{Filter, completions};
+use super::{Detail, Filter, completions};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +51,10 @@ pub struct Run {
     /// Add drops before the listener's code; costs a probe on every incoming TCP packet
     #[arg(long)]
     pub before_listener: bool,
+
+    /// How much of it is told one by one.
+    #[command(flatten)]
+    pub detail: Detail,
 
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]

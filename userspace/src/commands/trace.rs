@@ -20,7 +20,13 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
         notices: filter.notices,
         before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
     };
-    let settings = Settings { filter, asked, verbose: arguments.verbose };
+    let settings = Settings {
+        filter,
+        detail: arguments.detail.rate,
+        rows: arguments.detail.rows,
+        asked,
+        verbose: arguments.verbose,
+    };
     if arguments.verbose {
         render::diagnostics_to_stderr();
     }
@@ -40,7 +46,11 @@ async fn trace<S: Source>(
     let output = Output::open(&arguments.output)?;
     // Nobody is told that stderr is gone.
     let _ = render::ready(&mut stderr(), source.opening(), arguments.verbose);
-    let limits = Limits { duration: arguments.duration, count: arguments.output.count };
+    let limits = Limits {
+        duration: arguments.duration,
+        count: arguments.output.count,
+        interval: arguments.interval,
+    };
     let drops = output.run(source, limits, stop).await?;
     Ok(if arguments.fail_on_drop && drops > 0 { Exit::GateFailed } else { Exit::Ended })
 }

@@ -7,14 +7,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ebpf_probes::Reason;
+use jiff::Timestamp;
 
 use super::{Render, Summary};
 use crate::catalogue;
 use crate::decode::{ListenerId, Packet};
 use crate::incident::{Incident, Owner};
 use crate::ndjson::{
-    AcceptQueueLine, CounterLine, Digits, DropLine, Header, Line, ListenerLine, ListenerTotalLine,
-    LostLine, ProbeLine, SCHEMA, SummaryLine, SynQueueLine, SysctlLine, Time,
+    AcceptQueueLine, CounterLine, Digits, DropLine, Header, IntervalLine, Line, ListenerLine,
+    ListenerTotalLine, LostLine, ProbeLine, SCHEMA, SummaryLine, SynQueueLine, SysctlLine, Time,
 };
 use crate::reconcile;
 use crate::source::{Lost, Opening, Probe};
@@ -128,6 +129,8 @@ impl<'a> From<&'a ListenerTotal> for ListenerTotalLine<'a> {
             local: total.id.bound.map(Into::into),
             listener: listener(&total.id, total.cookie, &total.owner),
             drops: by_reason(&total.drops),
+            sampled_out: total.sampled_out,
+            others: total.id.is_others(),
         }
     }
 }
@@ -139,6 +142,7 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             name: line.counter.name().into(),
             kernel: line.kernel,
             explained: line.explained,
+            in_flight: line.in_flight,
         };
         Self {
             duration_s: seconds(*duration),
@@ -172,6 +176,16 @@ impl Render for Json {
 
     fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()> {
         write_line(out, &Line::Lost(LostLine { events: lost.events, since: Time(lost.since) }))
+    }
+
+    fn interval(
+        &mut self,
+        out: &mut dyn Write,
+        time: Timestamp,
+        summary: &Summary,
+    ) -> io::Result<()> {
+        let line = IntervalLine { time: Time(time), summary: summary.into() };
+        write_line(out, &Line::Interval(line))
     }
 
     fn summary(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {

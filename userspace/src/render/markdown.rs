@@ -114,6 +114,7 @@ fn balance(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         let kernel = line.kernel.map_or_else(|| "unknown".to_owned(), |kernel| kernel.to_string());
         let rest = match line.balance() {
             Balance::Even | Balance::Unknown => String::new(),
+            Balance::InFlight(apart) => format!("{apart} came while both were read"),
             Balance::LeftOver(left) => format!("{left} left over"),
             Balance::Excess(excess) => format!("{excess} more than counted"),
         };

@@ -4,6 +4,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::incident::Incident;
 use crate::reconcile::Line;
 use crate::source::{Losses, Lost, Opening};
@@ -67,6 +69,14 @@ pub trait Render {
     /// # Errors
     /// If it cannot be written.
     fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()>;
+
+    /// How it stands by now. Formats that only report at the end pass over it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn interval(&mut self, _: &mut dyn Write, _: Timestamp, _: &Summary) -> io::Result<()> {
+        Ok(())
+    }
 
     /// The end.
     ///

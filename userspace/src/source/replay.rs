@@ -12,7 +12,7 @@ use ebpf_probes::{Counter, Evidence, Filter, Stage};
 use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
-use super::{Event, Losses, NetnsCounter, Next, Opening, Snapshot, Source, Total};
+use super::{Event, Losses, NetnsCounter, Next, Occasion, Opening, Snapshot, Source, Total};
 use crate::catalogue;
 use crate::decode::{Bucket, ListenerId};
 use crate::filter;
@@ -197,7 +197,7 @@ impl Replay {
         }
         let mut missing = Vec::new();
         for line in &summary.by_listener {
-            let listener = lines::listener(&line.listener);
+            let listener = lines::total_listener(line);
             for (slug, &recorded) in &line.drops {
                 let Some(entry) = catalogue::by_slug(slug) else { continue };
                 let reason = entry.reason;
@@ -213,7 +213,7 @@ impl Replay {
                 };
                 let count = recorded.saturating_sub(here);
                 if count > 0 {
-                    missing.push(Total { bucket, count });
+                    missing.push(Total::whole(bucket, count));
                 }
             }
         }
@@ -236,7 +236,7 @@ impl Replay {
                 moves: reason.moves(),
             };
             let count = recorded.saturating_sub(here);
-            (count > 0).then_some(Total { bucket, count })
+            (count > 0).then_some(Total::whole(bucket, count))
         });
         missing.collect()
     }
@@ -272,9 +272,9 @@ impl Source for Replay {
         Ok(if self.left == 0 { Next::End } else { Next::More })
     }
 
-    fn snapshot(&mut self, into: &mut Vec<Event>) -> Result<Snapshot, ReplayError> {
+    fn snapshot(&mut self, _: Occasion, into: &mut Vec<Event>) -> Result<Snapshot, ReplayError> {
         let mut totals: Vec<Total> =
-            self.counts.iter().map(|(&bucket, &count)| Total { bucket, count }).collect();
+            self.counts.iter().map(|(&bucket, &count)| Total::whole(bucket, count)).collect();
         let duration = self.duration();
         let Some(summary) = &self.summary else {
             let losses = Losses { ring_full: self.lost, ..Losses::default() };
@@ -310,12 +310,13 @@ impl Source for Replay {
                 counter: counter(&line.name)?,
                 kernel: line.kernel,
                 explained: Some(line.explained),
+                in_flight: line.in_flight,
             })
         });
-        let owners = summary.by_listener.iter().map(|line| {
-            let listener = line.listener.clone();
-            (lines::listener(&listener), listener.into())
-        });
+        let owners = summary
+            .by_listener
+            .iter()
+            .map(|line| (lines::total_listener(line), line.listener.clone().into()));
         let (counters, owners) = (counters.collect(), Some(owners.collect()));
         Ok(Snapshot { duration, totals, losses, counters, owners })
     }

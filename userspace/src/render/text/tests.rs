@@ -60,6 +60,7 @@ fn summary() -> Summary {
             container: None,
         },
         drops: vec![row(Reason::SynQueueFull, 5, 1)],
+        sampled_out: 0,
     };
     Summary {
         duration: Duration::from_millis(10_040),
@@ -76,7 +77,7 @@ fn summary() -> Summary {
 }
 
 fn line(netns: u32, counter: Counter, kernel: Option<u64>, explained: u64) -> Line {
-    Line { netns, counter, kernel, explained, unattributed: 0 }
+    Line { netns, counter, kernel, explained, unattributed: 0, in_flight: 0 }
 }
 
 fn end(summary: &Summary) -> String {

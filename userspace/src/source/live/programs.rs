@@ -59,9 +59,13 @@ pub enum ProgramsError {
 /// # Errors
 /// The first refusal; nothing stays attached then.
 pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Ebpf, ProgramsError> {
-    let config = Config { filter: settings.filter, ..plan.config };
+    let config = Config { filter: settings.filter, detail: settings.detail, ..plan.config };
     let level: u8 = if settings.verbose { LOG_DEBUG } else { LOG_NOTHING };
-    let mut ebpf = loader()
+    let mut loader = loader();
+    if let Some(rows) = settings.rows {
+        loader.map_max_entries("TOTALS", rows);
+    }
+    let mut ebpf = loader
         .btf(None)
         .override_global("CONFIG", config.as_bytes(), true)
         .override_global("AYA_LOG_LEVEL", &level, true)

@@ -9,7 +9,7 @@ use super::super::{Opening, Probe};
 use crate::catalogue;
 use crate::decode::{AcceptQueue, Family, ListenerId, Packet, SynDrop, Sysctls};
 use crate::incident::{Incident, Owner};
-use crate::ndjson::{Digits, DropLine, Header, ListenerLine, ProbeLine, Time};
+use crate::ndjson::{Digits, DropLine, Header, ListenerLine, ListenerTotalLine, ProbeLine, Time};
 
 /// A word of a recording that this version has no meaning for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,14 @@ fn slug(reason: Reason) -> &'static str {
 /// What tells the listener apart in a recording, which has no address of its socket.
 pub(super) fn listener(line: &ListenerLine) -> ListenerId {
     ListenerId { sock: 0, inode: line.inode, netns: line.netns, bound: line.bound.map(Into::into) }
+}
+
+/// The same for a line of the summary.
+pub(super) fn total_listener(line: &ListenerTotalLine) -> ListenerId {
+    if line.others {
+        return ListenerId::others(line.listener.netns);
+    }
+    listener(&line.listener)
 }
 
 impl From<ListenerLine<'_>> for Owner {

@@ -2,7 +2,7 @@ use std::io::{self, Read};
 
 use ebpf_probes::{Counter, Evidence, Filter, Reason};
 
-use super::{Event, Next, Replay, ReplayError, Snapshot, Source};
+use super::{Event, Next, Occasion, Replay, ReplayError, Snapshot, Source};
 
 const HEADER: &str = r#"{"type":"header","schema":1,"syndrop":"0.1.0","kernel":"6.12.107","host":"web1","attach":"kprobe","time":"2026-11-20T11:12:48.000000000Z","probes":[],"unobservable":[],"inferred":["syn-queue-full"]}"#;
 const LOST: &str = r#"{"type":"lost","events":12,"since":"2026-11-20T11:12:49.000000000Z"}"#;
@@ -38,7 +38,7 @@ fn replay_up_to(
         let mut replay = Replay::open("rec", recording, filter, count).await?;
         let mut events = Vec::new();
         while replay.next(&mut events).await? == Next::More {}
-        let snapshot = replay.snapshot(&mut events)?;
+        let snapshot = replay.snapshot(Occasion::End, &mut events)?;
         Ok((replay, events, snapshot))
     })
 }
