@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ebpf_probes::{Counter, Reason};
 
 use crate::source::Snapshot;
+use crate::totals::add;
 
 /// One counter of one network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +88,10 @@ pub fn reconcile(snapshot: &Snapshot) -> Vec<Line> {
         let Some(netns) = total.bucket.listener.netns else { continue };
         let reason = total.bucket.reason;
         if reason == Reason::Unattributed {
-            *unattributed.entry(netns).or_default() += total.count;
+            add(unattributed.entry(netns).or_default(), total.count);
         }
         for &counter in Counter::ALL.iter().filter(|&&counter| total.bucket.moves.has(counter)) {
-            *explained.entry((netns, counter as usize)).or_default() += total.count;
+            add(explained.entry((netns, counter as usize)).or_default(), total.count);
         }
     }
     let mut lines: BTreeMap<(u32, usize), Line> = BTreeMap::new();

@@ -161,7 +161,7 @@ impl Tally {
             merge(&mut drops, add);
             let (drops, sampled_out) = listeners.entry(bucket.listener).or_default();
             merge(drops, add);
-            *sampled_out += total.sampled_out;
+            self::add(sampled_out, total.sampled_out);
         }
         most_first(&mut drops);
         most_first(&mut notices);
@@ -176,8 +176,8 @@ impl Tally {
         });
         let mut by_listener: Vec<ListenerTotal> = by_listener.collect();
         by_listener.sort_by_key(|it| (std::cmp::Reverse(it.count()), it.id.bound, it.id.inode));
-        let counted: u64 = drops.iter().map(|total| total.count).sum();
-        let lost = snapshot.losses.events() + snapshot.losses.sampled_out;
+        let counted = sum(drops.iter().map(|total| total.count));
+        let lost = snapshot.losses.events().saturating_add(snapshot.losses.sampled_out);
         let whole = lost == 0 && self.events >= counted;
         let (clients, connections) = (self.clients.count(whole), self.connections.count(whole));
         Totals { drops, by_listener, clients, connections, notices }
@@ -187,22 +187,31 @@ impl Tally {
 impl ListenerTotal {
     /// Drops of all reasons.
     pub fn count(&self) -> u64 {
-        self.drops.iter().map(|total| total.count).sum()
+        sum(self.drops.iter().map(|total| total.count))
     }
 }
 
 impl Totals {
     /// Drops of all reasons.
     pub fn count(&self) -> u64 {
-        self.drops.iter().map(|total| total.count).sum()
+        sum(self.drops.iter().map(|total| total.count))
     }
+}
+
+/// Adds to a count. No kernel counts as far, but a recording can say anything.
+pub(crate) const fn add(to: &mut u64, count: u64) {
+    *to = to.saturating_add(count);
+}
+
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 fn merge(totals: &mut Vec<ReasonTotal>, add: ReasonTotal) {
     match totals.iter_mut().find(|total| total.reason == add.reason) {
         Some(total) => {
-            total.count += add.count;
-            total.inferred += add.inferred;
+            self::add(&mut total.count, add.count);
+            self::add(&mut total.inferred, add.inferred);
         }
         None => totals.push(add),
     }

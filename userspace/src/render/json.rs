@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use ebpf_probes::Reason;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
+use super::foreign::prints_as_itself;
 use super::{Render, Summary};
 use crate::catalogue;
 use crate::decode::{ListenerId, Packet};
@@ -115,8 +119,34 @@ impl<'a> From<&'a Incident> for DropLine<'a> {
 pub struct Json;
 
 fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
+    line.serialize(&mut Serializer::with_formatter(&mut *out, Printable))?;
     out.write_all(b"\n")
+}
+
+/// As short as can be, and with every character escaped that does not print as itself: people read
+/// these lines on terminals too, and for JSON it is the same string.
+struct Printable;
+
+impl Formatter for Printable {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if fragment.chars().all(prints_as_itself) {
+            return out.write_all(fragment.as_bytes());
+        }
+        for c in fragment.chars() {
+            if prints_as_itself(c) {
+                write!(out, "{c}")?;
+            } else {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn by_reason(drops: &[ReasonTotal]) -> BTreeMap<Cow<'static, str>, u64> {

@@ -15,6 +15,8 @@ mod doctor;
 mod explain;
 mod finding;
 mod foreign;
+#[cfg(test)]
+mod fuzz;
 mod github;
 mod json;
 mod junit;

@@ -12,6 +12,7 @@ use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use ebpf_probes::{Counter, Filter, Loss, Reason, WAKE_NS};
 use jiff::Timestamp;
+use rustix::thread::{MembarrierCommand, membarrier};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, sleep_until};
@@ -110,7 +111,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let namespaces = Namespaces::enumerate();
     let counters = |netns| namespaces.counters(netns).ok();
     let Steady { rows, counters, in_flight } =
-        steady::read(namespaces.inums(), || table.rows(), counters)?;
+        steady::read(namespaces.inums(), || table.rows(), counters, settle)?;
     let baseline = Baseline::new(counters, &namespaces);
     Ok(Live {
         opening: opening::describe(time, &plan),
@@ -295,6 +296,7 @@ impl Source for Live {
             namespaces.inums(),
             || self.table.rows(),
             |netns| self.baseline.delta(&namespaces, netns),
+            settle,
         )?;
         for _ in 0..FULL_RING {
             if !self.drain(into)? {
@@ -327,6 +329,13 @@ impl Source for Live {
             owners: None,
         })
     }
+}
+
+/// Waits until every CPU is done with the packet that it is at: the network stack's code runs
+/// within RCU's read-side sections, and this command waits for all of these. Where the kernel does
+/// not know it (CPUs without ticks), the next look at the totals still comes a moment later.
+fn settle() {
+    let _ = membarrier(MembarrierCommand::Global);
 }
 
 /// How far the counters moved: of our own namespace, of each where something was dropped, and of

@@ -142,13 +142,13 @@ pub struct Losses {
 impl Losses {
     /// Drops that are in the totals but have no event, through no wish of the user.
     pub const fn events(&self) -> u64 {
-        self.ring_full + self.undecodable
+        self.ring_full.saturating_add(self.undecodable)
     }
 
     /// Calls of a probe from which nothing could be learned. Each can have cost one event, or its
     /// right name, and not more.
     pub const fn probes(&self) -> u64 {
-        self.slot_clash + self.entry_missed + self.probes_not_run
+        self.slot_clash.saturating_add(self.entry_missed).saturating_add(self.probes_not_run)
     }
 }
 

@@ -142,7 +142,7 @@ impl Replay {
                 Item::Header(_) => {}
                 Item::Drop(incident) => self.count(incident, into),
                 Item::Lost(lost) => {
-                    self.lost += lost.events;
+                    self.lost = self.lost.saturating_add(lost.events);
                     into.push(Event::Lost(lost));
                 }
                 Item::Summary(summary) => self.summary = Some(*summary),
@@ -286,7 +286,8 @@ impl Source for Replay {
             totals.extend(missing);
             totals.extend(self.notices_without_event(summary));
         } else if !missing.is_empty() {
-            let count: u64 = missing.iter().map(|total| total.count).sum();
+            let counts = missing.iter().map(|total| total.count);
+            let count = counts.fold(0, u64::saturating_add);
             let note = format!(
                 "{}: {count} drops were counted that have no event here; no filter can judge \
                  them, so all counts are lower bounds",

@@ -142,7 +142,8 @@ impl Text {
     fn losses(&self, out: &mut dyn Write, losses: &Losses) -> io::Result<()> {
         let (events, missed) = (losses.events(), losses.probes());
         let (forgotten, unfollowed) = (losses.clients_forgotten, losses.clients_unfollowed);
-        let whole = events + missed + losses.totals_full + forgotten + unfollowed == 0;
+        let all = [events, missed, losses.totals_full, forgotten, unfollowed];
+        let whole = all.iter().all(|&count| count == 0);
         let style = self.style(if whole { Style::new() } else { AnsiColor::Red.on_default() });
         let (events, probes) = (counted(events, "event"), counted(missed, "probe"));
         write!(out, "{style}{events} lost, {probes} missed")?;

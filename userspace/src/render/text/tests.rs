@@ -227,7 +227,7 @@ fn what_does_not_agree_is_said_with_likely_sources() {
                      1 more than the kernel counted: either its counter was read at another moment, or
                      drops were named wrongly
     TCPReqQFullDrop  5 explained, the kernel's own count is unknown
-    4 events lost, 2 probes missed, 1 drop uncounted, 6 events sampled out
+    4 events lost, 2 probes missed (at most 2 events), 1 drop uncounted, 6 events sampled out
     ");
 }
 

@@ -29,6 +29,8 @@ fn misses(fdinfo: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use std::fs;
 
     use super::{misses, runs_in};
@@ -53,5 +55,12 @@ mod tests {
         }
         assert_eq!(runs_in(folder.path()), 15);
         assert_eq!(runs_in(&folder.path().join("none")), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(text in "(recursion_misses:|missed:)?[\t0-9a-z:\n]{0,60}") {
+            let _ = misses(&text);
+        }
     }
 }

@@ -3,6 +3,9 @@
 //! The two cannot be read at once. So the counters of a namespace are read between two readings of
 //! the totals, until what both explain is the same: then nothing came between. Where events never
 //! pause, how many came between is known, and nothing is claimed of these.
+//!
+//! A packet whose function is under way can be in the counters and not yet in the totals, or the
+//! other way round. So it is waited for, on both sides of the counters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +14,7 @@ use ebpf_probes::Counter;
 use crate::source::Total;
 
 /// Readings of the totals until two agree. Under flood they may never.
-const READINGS: usize = 8;
+const READINGS: usize = 6;
 
 /// How far the named events moved each counter of a namespace.
 type Explained = [u64; Counter::COUNT];
@@ -27,7 +30,8 @@ pub(super) struct Steady<T> {
     pub(super) in_flight: BTreeMap<u32, Explained>,
 }
 
-/// Reads the counters of these namespaces, and of each that the totals name.
+/// Reads the counters of these namespaces, and of each that the totals name. `settle` waits until
+/// whatever the kernel was in the middle of is done.
 ///
 /// # Errors
 /// If the totals cannot be read.
@@ -35,6 +39,7 @@ pub(super) fn read<T, E>(
     namespaces: impl IntoIterator<Item = u32>,
     mut rows: impl FnMut() -> Result<Vec<Total>, E>,
     mut counters: impl FnMut(u32) -> T,
+    mut settle: impl FnMut(),
 ) -> Result<Steady<T>, E> {
     let mut before = rows()?;
     let mut pending: BTreeSet<u32> = namespaces.into_iter().collect();
@@ -42,7 +47,9 @@ pub(super) fn read<T, E>(
     let mut steady =
         Steady { rows: Vec::new(), counters: BTreeMap::new(), in_flight: BTreeMap::new() };
     for reading in 1..=READINGS {
+        settle();
         let read: Vec<_> = pending.iter().map(|&netns| (netns, counters(netns))).collect();
+        settle();
         let after = rows()?;
         let (was, is) = (explained(&before), explained(&after));
         for (netns, counters) in read {
@@ -123,7 +130,7 @@ mod tests {
             looks.set(looks.get() + 1);
             if netns == 8 { 100 * readings.get().min(noisy) } else { 5 }
         };
-        (read([7], rows, counters).unwrap(), looks.get())
+        (read([7], rows, counters, || ()).unwrap(), looks.get())
     }
 
     fn count(steady: &Steady<u64>, netns: Option<u32>) -> u64 {

@@ -1,6 +1,7 @@
 use std::io::{self, Read};
 
 use ebpf_probes::{Counter, Evidence, Filter, Reason};
+use proptest::prelude::*;
 
 use super::{Event, Next, Occasion, Replay, ReplayError, Snapshot, Source};
 
@@ -239,4 +240,61 @@ fn a_failing_disk_is_an_error() {
     let drop = drop_line("syn-queue-full", 80);
     let recording = lines(&[HEADER, &drop]).chain(Broken);
     assert!(matches!(replay(recording, Filter::ALL), Err(ReplayError::Read { .. })));
+}
+
+/// A recording with a line of each kind.
+fn recorded() -> Vec<u8> {
+    let interval = SUMMARY.replace("summary", "interval");
+    let drop = drop_line("accept-queue-full-syn", 80);
+    lines(&[HEADER, &drop, LOST, &interval, &drop, SUMMARY]).into_inner().into_bytes()
+}
+
+/// Everything that is done with a recording, numbers added up included.
+fn survives(bytes: Vec<u8>) {
+    if let Ok((_, _, snapshot)) = replay(io::Cursor::new(bytes), Filter::ALL) {
+        let _ = crate::reconcile::reconcile(&snapshot);
+        let totals = crate::totals::Tally::default().totals(&snapshot, |_| Default::default());
+        let _ = (totals.count(), snapshot.losses.events(), snapshot.losses.probes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn any_damage_is_survived(
+        at in 0..recorded().len(), with: u8, more in 0..recorded().len(), noise: Vec<u8>,
+    ) {
+        let mut bytes = recorded();
+        bytes[at] = with;
+        bytes.splice(more..more, noise.iter().copied());
+        survives(bytes);
+        survives(noise);
+    }
+
+    #[test]
+    fn any_number_is_survived(nth in 0..200_usize, number: u64) {
+        let text = String::from_utf8(recorded()).unwrap();
+        let digits: Vec<_> = text.match_indices(|c: char| c.is_ascii_digit()).collect();
+        let (at, _) = digits[nth * digits.len() / 200];
+        let end = text[at..].find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
+        survives([&text[..at], &number.to_string(), &text[at + end..]].concat().into_bytes());
+    }
+}
+
+#[test]
+fn numbers_that_do_not_add_up_are_survived() {
+    let text = String::from_utf8(recorded()).unwrap();
+    for (count, most) in [("\":4", u64::MAX), ("\":3", u64::MAX), ("\"events\":12", u64::MAX)] {
+        let name = count.split(':').next().unwrap();
+        survives(text.replace(count, &format!("{name}:{most}")).repeat(2).into_bytes());
+    }
+    let all = text.replace("\":4", &format!("\":{}", u64::MAX));
+    let all = all.replace("\":3", &format!("\":{}", u64::MAX));
+    let all = all.replace("\":5", &format!("\":{}", u64::MAX));
+    survives(
+        all.replace("\":12", &format!("\":{}", u64::MAX)).replace("\":2}", "\":7}").into_bytes(),
+    );
+    let twice = LOST.replace("12", &u64::MAX.to_string());
+    survives(lines(&[HEADER, &twice, &twice]).into_inner().into_bytes());
 }
