@@ -188,6 +188,8 @@ impl Filter {
 pub struct Config {
     /// Bits of [`Milestone`](crate::Milestone)s whose hooks are attached.
     pub watched: u64,
+    /// Records a second of each reason of a listener; [`Config::ALL_DETAIL`] sets no limit.
+    pub detail: u64,
     /// What is shown.
     pub filter: Filter,
     /// Byte offset and width of each [`Field`].
@@ -207,9 +209,13 @@ const ARGS_PADDED: usize = {
 };
 
 impl Config {
+    /// A record of every event.
+    pub const ALL_DETAIL: u64 = u64::MAX;
+
     /// Nothing resolved: what the object holds until userspace overrides it.
     pub const UNRESOLVED: Self = Self {
         watched: 0,
+        detail: Self::ALL_DETAIL,
         filter: Filter::ALL,
         fields: [ABSENT; Field::COUNT],
         counters: [u32::MAX; Counter::COUNT],
@@ -229,6 +235,6 @@ impl Config {
 // No byte of the global is padding: it is handed over as bytes.
 const _: () = assert!(
     size_of::<Config>()
-        == 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
+        == 2 * 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
 );
 const _: () = assert!(size_of::<Filter>() == 4 * 16 + 2 * 8 + 4 * 4 + 2 * MAX_PORTS);

@@ -37,5 +37,6 @@ pub use listener_record::ListenerRecord;
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
 pub use record::{
     CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT, Loss,
-    TOTALS_MAX, TotalKey, Unknown,
+    OVERFLOW_MAX, RATE_NS, RATES_MAX, Rate, RateKey, TOTALS_MAX, TotalCounts, TotalKey, Unknown,
+    WAKE_NS,
 };

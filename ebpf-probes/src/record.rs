@@ -148,6 +148,52 @@ pub struct TotalKey {
 
 const _: () = assert!(size_of::<TotalKey>() == 2 * 8 + 16 + 4 + 2 * 2 + 4 + 2 + 2);
 
+impl TotalKey {
+    /// What stands for [`TotalKey::listener`] in the row of all listeners of a namespace that the
+    /// table has no room for. No socket has this address: sockets are aligned.
+    pub const OTHERS: u64 = u64::MAX;
+}
+
+/// How often something was counted under a [`TotalKey`], each CPU for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct TotalCounts {
+    /// Events.
+    pub events: u64,
+    /// Those of them that have no record because the rate of detail was used up.
+    pub sampled_out: u64,
+    /// Until when this CPU knows that it is used up, as [`DropRecord::boot_ns`].
+    pub shut_until_ns: u64,
+}
+
+const _: () = assert!(size_of::<TotalCounts>() == 3 * 8);
+
+/// What has a rate of detail of its own: a reason of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct RateKey {
+    /// As [`DropRecord::listener`].
+    pub listener: u64,
+    /// As [`DropRecord::netns`].
+    pub netns: u32,
+    /// [`Reason`](crate::Reason)
+    pub reason: u16,
+    /// Always 0.
+    pub padding: [u8; 2],
+}
+
+const _: () = assert!(size_of::<RateKey>() == 8 + 4 + 2 + 2);
+
+/// How much of a rate of detail is used up, by all CPUs together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Rate {
+    /// When the second began that is counted in, as [`DropRecord::boot_ns`].
+    pub since_ns: u64,
+    /// Records in it.
+    pub records: u64,
+}
+
 /// A client of a listener: one connection, or what would have become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
@@ -191,13 +237,27 @@ impl ClientCount {
 /// Rows in the table of totals: listeners times their reasons.
 pub const TOTALS_MAX: u32 = 16_384;
 
+/// Rows of listeners that found no room there: namespaces times reasons.
+pub const OVERFLOW_MAX: u32 = 4_096;
+
+/// Rates of detail that are kept; the one that was not used for longest goes first.
+pub const RATES_MAX: u32 = 8_192;
+
+/// The span of [`Config::detail`](crate::Config::detail), in ns.
+pub const RATE_NS: u64 = 1_000_000_000;
+
+/// The reader is woken once in this time, in ns, however many records there are; so it must look
+/// again by itself when this time has gone by since it found one.
+pub const WAKE_NS: u64 = 10_000_000;
+
 /// Where something was lost, as index into the per-CPU array of losses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Loss {
     /// The ring buffer was full: a drop is in the totals but has no record.
     RingFull = 0,
-    /// The table of totals was full: a drop has a record but no row.
+    /// The tables of totals and of what does not fit there were full: a drop has a record but no
+    /// row.
     TotalsFull = 1,
     /// A call began while the same function's slot on this CPU was still taken: its exit was
     /// missed, or it was entered from within itself.

@@ -27,7 +27,7 @@ pub use metrics::Metrics;
 pub use report::Report;
 pub use run::{Format, Run};
 pub use top::Top;
-use words::{comm, duration, network};
+use words::{comm, detail, duration, network};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -152,6 +152,15 @@ pub struct Trace {
     #[arg(long)]
     pub latency: bool,
 
+    /// Say after each such time how it stands: what was dropped so far, and how much of the
+    /// kernel's counters that explains
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub interval: Option<Duration>,
+
+    /// How much of it is told one by one.
+    #[command(flatten)]
+    pub detail: Detail,
+
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]
     pub verbose: bool,
@@ -159,6 +168,27 @@ pub struct Trace {
     /// What is shown.
     #[command(flatten)]
     pub filter: Filter,
+}
+
+/// How much is told one by one, and how much is only counted.
+#[derive(Debug, Args)]
+pub struct Detail {
+    /// Events a second of each reason and listener: all, N/s or none; totals count every one
+    ///
+    /// What goes beyond it is held back in the kernel, before it costs anything, and counted as
+    /// sampled out; so a flood at one port does not hide what happens at another.
+    #[arg(
+        id = "detail",
+        long = "detail",
+        value_name = "DETAIL",
+        default_value = "1000/s",
+        value_parser = detail
+    )]
+    pub rate: u64,
+
+    /// Rows of the table of totals; further listeners of a namespace share one
+    #[arg(long = "totals-rows", value_name = "N", hide = true)]
+    pub rows: Option<u32>,
 }
 
 /// Arguments of `explain`.

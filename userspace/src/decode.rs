@@ -47,6 +47,18 @@ pub struct ListenerId {
     pub bound: Option<SocketAddr>,
 }
 
+impl ListenerId {
+    /// Stands for all listeners of a namespace that the table of totals has no room for.
+    pub const fn others(netns: Option<u32>) -> Self {
+        Self { sock: TotalKey::OTHERS, inode: None, netns, bound: None }
+    }
+
+    /// Whether it stands for several.
+    pub const fn is_others(&self) -> bool {
+        self.sock == TotalKey::OTHERS
+    }
+}
+
 /// The two ends that a packet names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {

@@ -33,8 +33,8 @@ impl Gate {
     /// is in doubt stays shut.
     pub fn judge(&self, totals: &Totals, losses: &Losses) -> Verdict {
         let named = totals.drops.iter().filter(|total| self.counts(total.reason));
-        let named: u64 = named.map(|total| total.count).sum();
-        Verdict { counted: named + losses.totals_full, allowed: self.allowed }
+        let named = named.map(|total| total.count).fold(0, u64::saturating_add);
+        Verdict { counted: named.saturating_add(losses.totals_full), allowed: self.allowed }
     }
 }
 

@@ -131,7 +131,7 @@ impl Gatherer {
         for line in reconcile(snapshot) {
             let left = match line.balance() {
                 Balance::LeftOver(left) => left,
-                Balance::Even | Balance::Excess(_) => 0,
+                Balance::Even | Balance::InFlight(_) | Balance::Excess(_) => 0,
                 Balance::Unknown => continue,
             };
             let (before, told) =

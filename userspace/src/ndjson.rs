@@ -33,6 +33,8 @@ pub enum Line<'a> {
     Notice(DropLine<'a>),
     /// Events that are missing at this place.
     Lost(LostLine),
+    /// What the last line would be if it ended here.
+    Interval(IntervalLine<'a>),
     /// The last line.
     Summary(SummaryLine<'a>),
     /// A kind that this version does not know.
@@ -168,6 +170,15 @@ pub struct LostLine {
     pub since: Time,
 }
 
+/// All that was counted from the start until some moment.
+#[derive(Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the published format")]
+pub struct IntervalLine<'a> {
+    pub time: Time,
+    #[serde(flatten)]
+    pub summary: SummaryLine<'a>,
+}
+
 /// The last line. What came after the first version may be missing.
 #[derive(Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the published format")]
@@ -212,6 +223,12 @@ pub struct ListenerTotalLine<'a> {
     /// Only where the call was seen: whether `somaxconn` clipped that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clipped: Option<bool>,
+    /// Only where there are such: those of them that have no event, for want of detail.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sampled_out: u64,
+    /// Only where it is so: these are all listeners that have no line of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub others: bool,
 }
 
 /// A counter of one network namespace.
@@ -222,6 +239,14 @@ pub struct CounterLine<'a> {
     pub name: Cow<'a, str>,
     pub kernel: Option<u64>,
     pub explained: u64,
+    /// Only where there was such: what came at the very time of the reading.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A moment: RFC 3339, UTC, always nine digits of a second.

@@ -8,13 +8,16 @@ use std::io::{self, ErrorKind, Write};
 use std::pin::pin;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
 use crate::enrich::Enricher;
 use crate::filter::OwnerFilter;
 use crate::incident::{Incident, Owner};
 use crate::latency::AcceptLatency;
 use crate::reconcile::reconcile;
 use crate::render::{self, Render, Summary};
-use crate::source::{Event, Next, Snapshot, Source};
+use crate::source::{Event, Next, Occasion, Snapshot, Source};
 use crate::totals::{Tally, Totals};
 
 /// Where everything goes.
@@ -36,6 +39,8 @@ pub struct Limits {
     pub count: Option<u64>,
     /// Of listeners of these owners only. What comes from a recording has been looked at there.
     pub owner: OwnerFilter,
+    /// Not to end, but to say after each such time how it stands.
+    pub interval: Option<Duration>,
 }
 
 /// Why the line broke.
@@ -64,14 +69,15 @@ pub async fn run<S: Source>(
     let mut line = Line {
         sinks,
         left,
-        enricher: Enricher::of(limits.owner),
+        enricher: Enricher::of(limits.owner.clone()),
         tally: Tally::default(),
         batch: Vec::new(),
     };
-    match line.stream(source, limits.duration, stop).await {
+    match line.stream(source, limits, stop).await {
         Err(PipelineError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            let snapshot = source.snapshot(&mut line.batch).map_err(PipelineError::Source)?;
-            Ok(line.sum_up(snapshot))
+            let snapshot = source.snapshot(Occasion::End, &mut line.batch);
+            let snapshot = snapshot.map_err(PipelineError::Source)?;
+            Ok(line.sum_up(snapshot, Occasion::End))
         }
         ended => ended,
     }
@@ -89,22 +95,27 @@ impl Line<'_> {
     async fn stream<S: Source>(
         &mut self,
         source: &mut S,
-        duration: Option<Duration>,
+        limits: Limits,
         stop: impl Future<Output = ()>,
     ) -> Result<Summary, PipelineError<S::Error>> {
         let deadline = async {
-            match duration {
+            match limits.duration {
                 Some(duration) => tokio::time::sleep(duration).await,
                 None => std::future::pending().await,
             }
         };
         let (mut stop, mut deadline) = (pin!(stop), pin!(deadline));
+        let mut ticks = limits.interval.map(ticks);
         self.opening(source).map_err(PipelineError::Write)?;
         while self.left > 0 {
             let next = tokio::select! {
                 biased;
                 () = &mut stop => break,
                 () = &mut deadline => break,
+                () = tick(&mut ticks) => {
+                    self.interval(source)?;
+                    continue;
+                }
                 next = source.next(&mut self.batch) => next,
             };
             // What came before an error is as good as any.
@@ -115,9 +126,20 @@ impl Line<'_> {
             // A source that always has something must not keep timers from being looked at.
             tokio::task::yield_now().await;
         }
-        let snapshot = source.snapshot(&mut self.batch).map_err(PipelineError::Source)?;
+        let snapshot = source.snapshot(Occasion::End, &mut self.batch);
+        let snapshot = snapshot.map_err(PipelineError::Source)?;
         self.write_batch().map_err(PipelineError::Write)?;
         self.summary(snapshot).map_err(PipelineError::Write)
+    }
+
+    fn interval<S: Source>(&mut self, source: &mut S) -> Result<(), PipelineError<S::Error>> {
+        let snapshot = source.snapshot(Occasion::Interval, &mut self.batch);
+        let snapshot = snapshot.map_err(PipelineError::Source)?;
+        self.write_batch().map_err(PipelineError::Write)?;
+        let summary = self.sum_up(snapshot, Occasion::Interval);
+        let Sinks { render, data, .. } = &mut self.sinks;
+        let written = render.interval(data, Timestamp::now(), &summary);
+        written.and_then(|()| data.flush()).map_err(PipelineError::Write)
     }
 
     fn opening<S: Source>(&mut self, source: &S) -> io::Result<()> {
@@ -172,10 +194,11 @@ impl Line<'_> {
         })
     }
 
-    /// Hides what is not of the wanted owners.
-    fn choose(&mut self, snapshot: &mut Snapshot) {
+    /// Hides what is not of the wanted owners; how many drops are hidden because their listener's
+    /// owner could not be found.
+    fn choose(&mut self, snapshot: &mut Snapshot) -> u64 {
         if snapshot.owners.is_some() {
-            return;
+            return 0;
         }
         self.enricher.refresh();
         let mut unknown = 0;
@@ -191,12 +214,7 @@ impl Line<'_> {
                 unknown += total.count;
             }
         }
-        if unknown > 0 {
-            let note =
-                format!("{unknown} drops of listeners whose owner could not be found are left out");
-            // Nobody is told that stderr is gone.
-            let _ = render::note(self.sinks.status, &note);
-        }
+        unknown
     }
 
     /// Adds who owns the listeners, and leaves out those of other owners than the wanted ones.
@@ -210,8 +228,14 @@ impl Line<'_> {
         latency
     }
 
-    fn sum_up(&mut self, mut snapshot: Snapshot) -> Summary {
-        self.choose(&mut snapshot);
+    fn sum_up(&mut self, mut snapshot: Snapshot, occasion: Occasion) -> Summary {
+        let unknown = self.choose(&mut snapshot);
+        if unknown > 0 && occasion == Occasion::End {
+            let note =
+                format!("{unknown} drops of listeners whose owner could not be found are left out");
+            // Nobody is told that stderr is gone.
+            let _ = render::note(self.sinks.status, &note);
+        }
         let latency = snapshot.latency.take().map(|latency| self.owned(latency, &snapshot));
         let snapshot = &snapshot;
         Summary {
@@ -224,10 +248,24 @@ impl Line<'_> {
     }
 
     fn summary(&mut self, snapshot: Snapshot) -> io::Result<Summary> {
-        let summary = self.sum_up(snapshot);
+        let summary = self.sum_up(snapshot, Occasion::End);
         self.sinks.render.summary(self.sinks.data, &summary)?;
         self.sinks.data.flush()?;
         Ok(summary)
+    }
+}
+
+/// A tick after each such time, the first one included. One that is late shifts the next ones.
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn tick(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => _ = ticks.tick().await,
+        None => std::future::pending().await,
     }
 }
 

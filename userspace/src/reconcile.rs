@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ebpf_probes::{Counter, Reason};
 
 use crate::source::Snapshot;
+use crate::totals::add;
 
 /// One counter of one network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Line {
     pub explained: u64,
     /// Drops in the namespace that could not be named and may have moved it too.
     pub unattributed: u64,
+    /// How much came at the very time when both were read: as much may be missing on one side.
+    pub in_flight: u64,
 }
 
 /// How a counter and its explanation agree.
@@ -30,6 +33,8 @@ pub struct Line {
 pub enum Balance {
     /// Entirely.
     Even,
+    /// So much is on one side only, and came while both were read.
+    InFlight(u64),
     /// So much is left over.
     LeftOver(u64),
     /// So much more is explained than the kernel counted: something is wrong.
@@ -44,6 +49,9 @@ impl Line {
         let Some(kernel) = self.kernel else { return Balance::Unknown };
         match (kernel.checked_sub(self.explained), self.explained.checked_sub(kernel)) {
             (Some(0), _) => Balance::Even,
+            (Some(apart), _) | (None, Some(apart)) if apart <= self.in_flight => {
+                Balance::InFlight(apart)
+            }
             (Some(left), _) => Balance::LeftOver(left),
             (None, Some(excess)) => Balance::Excess(excess),
             (None, None) => Balance::Unknown,
@@ -80,14 +88,14 @@ pub fn reconcile(snapshot: &Snapshot) -> Vec<Line> {
         let Some(netns) = total.bucket.listener.netns else { continue };
         let reason = total.bucket.reason;
         if reason == Reason::Unattributed {
-            *unattributed.entry(netns).or_default() += total.count;
+            add(unattributed.entry(netns).or_default(), total.count);
         }
         for &counter in Counter::ALL.iter().filter(|&&counter| total.bucket.moves.has(counter)) {
-            *explained.entry((netns, counter as usize)).or_default() += total.count;
+            add(explained.entry((netns, counter as usize)).or_default(), total.count);
         }
     }
     let mut lines: BTreeMap<(u32, usize), Line> = BTreeMap::new();
-    let mut line = |netns, counter: Counter, kernel, recorded: Option<u64>| {
+    let mut line = |netns, counter: Counter, kernel, recorded: Option<u64>, in_flight| {
         let key = (netns, counter as usize);
         lines.entry(key).or_insert_with(|| Line {
             netns,
@@ -95,13 +103,14 @@ pub fn reconcile(snapshot: &Snapshot) -> Vec<Line> {
             kernel,
             explained: recorded.or_else(|| explained.get(&key).copied()).unwrap_or(0),
             unattributed: unattributed.get(&netns).copied().unwrap_or(0),
+            in_flight,
         });
     };
     for read in &snapshot.counters {
-        line(read.netns, read.counter, read.kernel, read.explained);
+        line(read.netns, read.counter, read.kernel, read.explained, read.in_flight);
     }
     for &(netns, slot) in explained.keys() {
-        line(netns, Counter::ALL[slot], None, None);
+        line(netns, Counter::ALL[slot], None, None, 0);
     }
     lines.into_values().collect()
 }

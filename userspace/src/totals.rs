@@ -88,6 +88,8 @@ pub struct ListenerTotal {
     pub owner: Owner,
     /// How many, most first.
     pub drops: Vec<ReasonTotal>,
+    /// How many of them have no event because the rate of detail was used up.
+    pub sampled_out: u64,
 }
 
 /// How many different ones there were.
@@ -149,7 +151,7 @@ impl Tally {
         mut owner: impl FnMut(&ListenerId) -> Owner,
     ) -> Totals {
         let (mut drops, mut notices) = (Vec::new(), Vec::new());
-        let mut listeners: HashMap<ListenerId, Vec<ReasonTotal>> = HashMap::new();
+        let mut listeners: HashMap<ListenerId, (Vec<ReasonTotal>, u64)> = HashMap::new();
         for total in snapshot.totals.iter().filter(|total| total.bucket.shown) {
             let bucket = &total.bucket;
             let inferred = if bucket.evidence == Evidence::Inferred { total.count } else { 0 };
@@ -159,11 +161,13 @@ impl Tally {
                 continue;
             }
             merge(&mut drops, add);
-            merge(listeners.entry(bucket.listener).or_default(), add);
+            let (drops, sampled_out) = listeners.entry(bucket.listener).or_default();
+            merge(drops, add);
+            self::add(sampled_out, total.sampled_out);
         }
         most_first(&mut drops);
         most_first(&mut notices);
-        let by_listener = listeners.into_iter().map(|(id, mut drops)| {
+        let by_listener = listeners.into_iter().map(|(id, (mut drops, sampled_out))| {
             let mut known = self.listeners.get(&id).cloned().unwrap_or_default();
             if known.owner == Owner::default() {
                 known.owner = owner(&id);
@@ -171,12 +175,12 @@ impl Tally {
             most_first(&mut drops);
             let Known { cookie, limit, owner } = known;
             let asked = snapshot.backlogs.of(&id);
-            ListenerTotal { id, cookie, limit, asked, owner, drops }
+            ListenerTotal { id, cookie, limit, asked, owner, drops, sampled_out }
         });
         let mut by_listener: Vec<ListenerTotal> = by_listener.collect();
         by_listener.sort_by_key(|it| (std::cmp::Reverse(it.count()), it.id.bound, it.id.inode));
-        let counted: u64 = drops.iter().map(|total| total.count).sum();
-        let lost = snapshot.losses.events() + snapshot.losses.sampled_out;
+        let counted = sum(drops.iter().map(|total| total.count));
+        let lost = snapshot.losses.events().saturating_add(snapshot.losses.sampled_out);
         let whole = lost == 0 && self.events >= counted;
         let (clients, connections) = (self.clients.count(whole), self.connections.count(whole));
         Totals { drops, by_listener, clients, connections, notices }
@@ -191,22 +195,31 @@ impl ListenerTotal {
 
     /// Drops of all reasons.
     pub fn count(&self) -> u64 {
-        self.drops.iter().map(|total| total.count).sum()
+        sum(self.drops.iter().map(|total| total.count))
     }
 }
 
 impl Totals {
     /// Drops of all reasons.
     pub fn count(&self) -> u64 {
-        self.drops.iter().map(|total| total.count).sum()
+        sum(self.drops.iter().map(|total| total.count))
     }
+}
+
+/// Adds to a count. No kernel counts as far, but a recording can say anything.
+pub(crate) const fn add(to: &mut u64, count: u64) {
+    *to = to.saturating_add(count);
+}
+
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 fn merge(totals: &mut Vec<ReasonTotal>, add: ReasonTotal) {
     match totals.iter_mut().find(|total| total.reason == add.reason) {
         Some(total) => {
-            total.count += add.count;
-            total.inferred += add.inferred;
+            self::add(&mut total.count, add.count);
+            self::add(&mut total.inferred, add.inferred);
         }
         None => totals.push(add),
     }

@@ -61,6 +61,7 @@ fn describe(sk: Address, uid: u32) -> ListenerRecord {
     let mut drop = DropRecord::default();
     // Anything else, like a time-wait socket, can be smaller than a listener.
     if state == LISTEN {
+        listener::identify(sk, Address::NULL, &mut drop);
         listener::describe(sk, Address::NULL, &Queues::UNKNOWN, &mut drop);
     }
     ListenerRecord {

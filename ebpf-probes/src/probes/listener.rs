@@ -88,20 +88,31 @@ pub(crate) fn key(sk: Address) -> ListenerKey {
     key
 }
 
-/// Fills in whatever a record says of the listener and its namespace.
+/// Fills in which listener a record is about: all that it is counted and filtered by.
 #[inline(always)]
-pub(crate) fn describe(sk: Address, skb: Address, queues: &Queues, record: &mut DropRecord) {
+pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) {
     record.listener = sk.raw();
-    // A cookie of 0 says that there is none, so one that cannot be read needs no mark.
-    read::copy(&mut record.cookie, sk, Field::SockCookie);
     let socket = read::pointer(sk, Field::SockSocket);
     let inode = read::place(socket, Field::SocketInode);
-    // Some packets are thrown away before their listener is known.
-    let net = if sk.is_null() { packet::net(skb) } else { read::pointer(sk, Field::SockNet) };
-    record.unknown |= lengths(sk, queues, record)
-        | bound(sk, record)
+    let net = net(sk, skb);
+    record.unknown |= bound(sk, record)
         | Unknown::Inode.if_failed(number(&mut record.inode, inode, Field::InodeNumber))
-        | Unknown::Netns.if_failed(read::copy(&mut record.netns, net, Field::NetInum))
+        | Unknown::Netns.if_failed(read::copy(&mut record.netns, net, Field::NetInum));
+}
+
+/// Some packets are thrown away before their listener is known.
+#[inline(always)]
+fn net(sk: Address, skb: Address) -> Address {
+    if sk.is_null() { packet::net(skb) } else { read::pointer(sk, Field::SockNet) }
+}
+
+/// Fills in the rest: its queues, and the settings of its namespace.
+#[inline(always)]
+pub(crate) fn describe(sk: Address, skb: Address, queues: &Queues, record: &mut DropRecord) {
+    // A cookie of 0 says that there is none, so one that cannot be read needs no mark.
+    read::copy(&mut record.cookie, sk, Field::SockCookie);
+    let net = net(sk, skb);
+    record.unknown |= lengths(sk, queues, record)
         | Unknown::Syncookies.if_failed(number(&mut record.syncookies, net, Field::NetSyncookies))
         | Unknown::MaxSynBacklog.if_failed(number(
             &mut record.max_syn_backlog,

@@ -1,26 +1,15 @@
 //! The way out: exact totals first, then a record of the drop, and a count of whatever was lost.
 
-use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap, RingBuf};
+use aya_ebpf::maps::PerCpuArray;
 use aya_log_ebpf::debug;
 use ebpf_probes::{
-    Counters, DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, Stage, TOTALS_MAX,
-    TotalKey, Verdict,
+    DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, Stage, Verdict,
 };
 
 use super::slot::{Ends, Slot};
-use super::{clients, listener, packet, read};
-
-/// Room for some 4,700 records: a quarter of a second of flood until the reader gets its turn.
-const RING_BYTES: u32 = 1 << 20;
-
-#[map]
-static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
-
-#[map]
-static TOTALS: PerCpuHashMap<TotalKey, u64> = PerCpuHashMap::with_max_entries(TOTALS_MAX, 0);
+use super::{clients, detail, listener, packet, read, ring, totals};
 
 #[map]
 static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNT, 0);
@@ -63,7 +52,7 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     record.function = function as u8;
     record.padding = [0; 2];
     packet::describe(slot, record);
-    listener::describe(slot.sk, slot.skb, &slot.queues, record);
+    listener::identify(slot.sk, slot.skb, record);
     if recovers {
         if !clients::recall(record) || !wanted {
             return;
@@ -82,42 +71,13 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
         milestones,
         record.local_port
     );
-    count(record, verdict.moves);
-    if record.shown != 0 && EVENTS.output::<DropRecord>(&*record, 0).is_err() {
-        lost(Loss::RingFull);
-    }
-}
-
-#[inline(always)]
-fn count(record: &DropRecord, moves: Counters) {
-    let key = TotalKey {
-        listener: record.listener,
-        inode: record.inode,
-        bound: record.bound,
-        netns: record.netns,
-        reason: record.reason,
-        bound_port: record.bound_port,
-        bound_family: record.bound_family,
-        stage: record.stage,
-        evidence: record.evidence,
-        shown: record.shown,
-        moves: moves.0,
-        padding: [0; 2],
-    };
-    if let Some(total) = TOTALS.get_ptr_mut(key) {
-        // SAFETY: the pointer is this CPU's value of an entry that is never removed.
-        unsafe { *total = (*total).wrapping_add(1) };
+    let row = totals::count(record, verdict.moves);
+    if record.shown == 0 || !detail::is_granted(record, row) {
         return;
     }
-    // Another CPU may add the same row at the same moment: then it is there now.
-    if TOTALS.insert(key, 1, u64::from(BPF_NOEXIST)).is_ok() {
-        return;
-    }
-    match TOTALS.get_ptr_mut(key) {
-        // SAFETY: as above.
-        Some(total) => unsafe { *total = (*total).wrapping_add(1) },
-        None => lost(Loss::TotalsFull),
-    }
+    // What only the record says is read only for one.
+    listener::describe(slot.sk, slot.skb, &slot.queues, record);
+    ring::submit(record);
 }
 
 /// Whether a notice is wanted.

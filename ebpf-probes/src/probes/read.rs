@@ -54,6 +54,12 @@ pub(crate) fn watched() -> u64 {
     config!(watched)
 }
 
+/// Records a second of each reason of a listener.
+#[inline(always)]
+pub(crate) fn detail() -> u64 {
+    config!(detail)
+}
+
 /// Where a field lies.
 #[inline(always)]
 fn slot(field: Field) -> FieldSlot {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use ebpf_probes::Reason;
 
-use super::{Filter, completions};
+use super::{Detail, Filter, completions};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -60,6 +60,10 @@ pub struct Run {
     /// owners, not reasons and stages.
     #[arg(long)]
     pub latency: bool,
+
+    /// How much of it is told one by one.
+    #[command(flatten)]
+    pub detail: Detail,
 
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ebpf_probes::Config;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
@@ -13,6 +14,19 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     let duration = seconds.unwrap_or_else(with_units);
     let duration = duration.ok_or("write seconds, or 10s, 1m30s, 1.5h")?;
     if duration.is_zero() { Err("it must not be zero") } else { Ok(duration) }
+}
+
+/// Events a second: all of them, `N/s`, or none.
+pub(super) fn detail(text: &str) -> Result<u64, &'static str> {
+    match text {
+        "all" => Ok(Config::ALL_DETAIL),
+        "none" => Ok(0),
+        rate => rate
+            .strip_suffix("/s")
+            .and_then(|rate| rate.parse().ok())
+            .filter(|&rate| rate > 0 && rate < Config::ALL_DETAIL)
+            .ok_or("write all, none, or a number of events a second as in 1000/s"),
+    }
 }
 
 /// A network, or a single address.
@@ -35,12 +49,23 @@ pub(super) fn comm(text: &str) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{comm, duration, network};
+    use ebpf_probes::Config;
+
+    use super::{comm, detail, duration, network};
 
     #[test]
     fn a_name_is_as_long_as_the_kernel_keeps_it() {
         assert!(comm("systemd-resolve").is_ok());
         assert!(comm("systemd-resolved").is_err() && comm("").is_err());
+    }
+
+    #[test]
+    fn detail_is_all_or_none_or_a_rate() {
+        assert_eq!(detail("all"), Ok(Config::ALL_DETAIL));
+        assert_eq!((detail("1/s"), detail("1000/s"), detail("none")), (Ok(1), Ok(1000), Ok(0)));
+        for text in ["", "1000", "0/s", "-1/s", "1/m", "ALL", "18446744073709551615/s"] {
+            assert!(detail(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -84,8 +84,9 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
 /// How to trace, if that is wanted: drops are counted, and none of them is told of.
 fn settings(arguments: &cli::Listeners) -> Option<Settings> {
     let asked = Asked { accept_latency: arguments.latency, listen_calls: true, ..Asked::default() };
-    let filter = ebpf_probes::Filter { reasons: 0, ..ebpf_probes::Filter::ALL };
-    (arguments.drops || arguments.latency).then_some(Settings { filter, asked, verbose: false })
+    let filter = ebpf_probes::Filter::ALL;
+    let quiet = Settings { filter, detail: 0, rows: None, asked, verbose: false };
+    (arguments.drops || arguments.latency).then_some(quiet)
 }
 
 /// Which SYN is dropped first is not certain.

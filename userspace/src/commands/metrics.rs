@@ -23,7 +23,7 @@ use crate::listeners::{Place, Surveyor};
 use crate::metrics::{Gatherer, Scrape, takes};
 use crate::render::{self, Exposition};
 use crate::source::live::{Live, Measuring, object_sha256};
-use crate::source::{Settings, Source, live};
+use crate::source::{Occasion, Settings, Source, live};
 
 mod server;
 
@@ -44,8 +44,9 @@ pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
     let filter = wanted.compile()?;
     let before = arguments.filter.reasons.iter().any(|it| hooks::BEFORE_LISTENER.contains(it));
     let before_listener = arguments.before_listener || before;
-    let asked = Asked { notices: filter.notices, before_listener };
-    let settings = Settings { filter, asked, verbose: arguments.verbose };
+    let asked = Asked { notices: filter.notices, before_listener, ..Asked::default() };
+    // Totals say all that is wanted.
+    let settings = Settings { filter, detail: 0, rows: None, asked, verbose: arguments.verbose };
     if arguments.verbose {
         render::diagnostics_to_stderr();
     }
@@ -135,7 +136,7 @@ impl Exporter {
     }
 
     fn scrape(&mut self) -> Result<Scrape, Failure> {
-        let snapshot = self.source.snapshot(&mut Vec::new())?;
+        let snapshot = self.source.snapshot(Occasion::Interval, &mut Vec::new())?;
         let mut listeners = self.listeners();
         listeners.retain(|listener| takes(&self.wanted, &listener.id));
         let listeners = self.owners.of(listeners);

@@ -78,7 +78,8 @@ fn settings(arguments: &cli::Run) -> Result<Settings, Failure> {
         accept_latency: arguments.latency,
         listen_calls: true,
     };
-    Ok(Settings { filter, asked, verbose: arguments.verbose })
+    let cli::Detail { rate, rows } = arguments.detail;
+    Ok(Settings { filter, detail: rate, rows, asked, verbose: arguments.verbose })
 }
 
 async fn trace(

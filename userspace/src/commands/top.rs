@@ -22,7 +22,7 @@ use crate::kernel::hooks::{self, Asked};
 use crate::listeners::{Gap, Place, SurveyError, Surveyor};
 use crate::render;
 use crate::source::live::{self, Live, LiveError};
-use crate::source::{Event, Settings, Source};
+use crate::source::{Event, Occasion, Settings, Source};
 use crate::top::{Board, Glyphs, Input, Look, Model, Screen, Theme, Then, draw, keys, restore};
 use crate::totals::Tally;
 
@@ -47,6 +47,9 @@ enum TopError {
     Surveyor,
 }
 
+/// Events a second of each reason of a listener: the last clients are shown, no more.
+const DETAIL: u64 = 100;
+
 pub(super) fn run(arguments: &cli::Top) -> Result<Exit, Failure> {
     if !io::stdout().is_terminal() {
         return Err(TopError::NoTerminal.into());
@@ -59,12 +62,14 @@ pub(super) fn run(arguments: &cli::Top) -> Result<Exit, Failure> {
     let asked = Asked {
         notices: filter.notices,
         before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
+        ..Asked::default()
     };
     let place = if filter.netns == 0 { Place::All } else { Place::One(filter.netns) };
     let stop = stop::watch_for(&stop::OF_A_TERMINAL, restore)?;
     runtime()?.block_on(async {
         let (begin, surveys) = surveys(place, arguments.interval)?;
-        let source = live::open(&Settings { filter, asked, verbose: false });
+        let source =
+            live::open(&Settings { filter, detail: DETAIL, rows: None, asked, verbose: false });
         let source = source.map_err(|error| Failure::new(error.exit(), TopError::Trace(error)))?;
         // It ended only if it failed, which it says itself.
         let _ = begin.send(());
@@ -190,7 +195,7 @@ impl View {
     }
 
     fn look(&mut self, (listeners, gaps): (Vec<OwnedListener>, Vec<Gap>)) -> Result<(), Failure> {
-        let snapshot = self.source.snapshot(&mut self.batch)?;
+        let snapshot = self.source.snapshot(Occasion::Interval, &mut self.batch)?;
         self.take_in();
         for gap in &gaps {
             self.model.note(render::causes(gap));

@@ -22,7 +22,13 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
         accept_latency: arguments.latency,
         listen_calls: true,
     };
-    let settings = Settings { filter, asked, verbose: arguments.verbose };
+    let settings = Settings {
+        filter,
+        detail: arguments.detail.rate,
+        rows: arguments.detail.rows,
+        asked,
+        verbose: arguments.verbose,
+    };
     if arguments.verbose {
         render::diagnostics_to_stderr();
     }
@@ -43,7 +49,12 @@ async fn trace<S: Source>(
     // Nobody is told that stderr is gone.
     let _ = render::ready(&mut stderr(), source.opening(), arguments.verbose);
     let owner = arguments.filter.owner();
-    let limits = Limits { duration: arguments.duration, count: arguments.output.count, owner };
+    let limits = Limits {
+        duration: arguments.duration,
+        count: arguments.output.count,
+        interval: arguments.interval,
+        owner,
+    };
     let drops = output.run(source, limits, stop).await?;
     Ok(if arguments.fail_on_drop && drops > 0 { Exit::GateFailed } else { Exit::Ended })
 }

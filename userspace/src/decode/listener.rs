@@ -82,6 +82,8 @@ fn listener(wire: &Wire<'_, ListenerRecord>) -> Result<Listener, DecodeError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use ebpf_probes::ListenerRecord;
 
     use super::{Listener, listeners};
@@ -165,5 +167,19 @@ mod tests {
         assert!(matches!(read(&record(&[(at!(end), &[2])])), Err(DecodeError::Value { .. })));
         let foreign = record(&[(at!(unknown), &[0, 0, 0, 1])]);
         assert!(matches!(read(&foreign), Err(DecodeError::Value { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn one_flipped_byte_is_a_listener_or_an_error(at in 0..usual().len(), to: u8) {
+            let mut bytes = usual();
+            bytes[at] = to;
+            let _ = read(&bytes);
+        }
     }
 }

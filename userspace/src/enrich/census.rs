@@ -152,6 +152,8 @@ fn words(cmdline: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use std::collections::HashSet;
     use std::fs;
     use std::net::TcpListener;
@@ -160,7 +162,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{Census, words};
+    use super::{Census, socket, words};
 
     fn process(proc: &TempDir, pid: u32, sockets: &[u64]) {
         let folder = proc.path().join(pid.to_string());
@@ -219,5 +221,14 @@ mod tests {
         assert_eq!(words(b"a\0\0b\0"), ["a", "", "b"]);
         assert_eq!(words(b"\xff"), ["\u{fffd}"]);
         assert!(words(b"").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_link_and_any_command_line_are_survived(bytes: Vec<u8>, inode in "[0-9]{0,40}") {
+            let _ = (socket(&bytes), words(&bytes));
+            let told = socket(format!("socket:[{inode}]").as_bytes());
+            prop_assert_eq!(told, inode.parse().ok());
+        }
     }
 }

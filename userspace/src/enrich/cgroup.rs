@@ -107,6 +107,8 @@ fn is_digit(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::Membership;
 
     const UID: &str = "8d2c1a3e-4b5f-4c6d-9e7f-0123456789ab";
@@ -220,5 +222,14 @@ mod tests {
         let found = of(&lines);
         assert_eq!((found.container, found.pod.as_deref()), (Some(id()), Some(UID)));
         assert_eq!(found.unit.as_deref(), Some("x.service"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_survived(noise: Vec<u8>, path in "[a-z0-9:/._\\-\n]{0,120}") {
+            Membership::parse(&noise);
+            Membership::parse(format!("0::/{path}").as_bytes());
+            Membership::parse(format!("1:name=systemd:/kubepods-{path}.slice").as_bytes());
+        }
     }
 }

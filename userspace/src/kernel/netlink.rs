@@ -110,7 +110,7 @@ fn damaged() -> io::Error {
 fn verdict(body: &[u8]) -> io::Result<()> {
     match body.first_chunk().map(|code| i32::from_ne_bytes(*code)) {
         Some(0) => Ok(()),
-        Some(code) => Err(io::Error::from_raw_os_error(-code)),
+        Some(code) => Err(io::Error::from_raw_os_error(code.saturating_neg())),
         None => Err(damaged()),
     }
 }
@@ -132,6 +132,8 @@ impl<'a> Iterator for Messages<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Messages, verdict};
 
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -163,5 +165,22 @@ mod tests {
         let denied = verdict(&(-1_i32).to_ne_bytes()).unwrap_err();
         assert_eq!(denied.kind(), std::io::ErrorKind::PermissionDenied);
         assert!(verdict(&[]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_datagram_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let told: usize = Messages(&bytes).map(|(_, body)| body.len()).sum();
+            prop_assert!(told <= bytes.len());
+            let _ = verdict(&bytes);
+        }
+
+        #[test]
+        fn any_length_is_survived(length: u32, code: i32) {
+            let mut bytes = message(20, b"hello");
+            bytes[..4].copy_from_slice(&length.to_ne_bytes());
+            prop_assert!(Messages(&bytes).count() <= 1);
+            prop_assert_eq!(verdict(&code.to_ne_bytes()).is_ok(), code == 0);
+        }
     }
 }

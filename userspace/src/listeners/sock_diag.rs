@@ -82,6 +82,8 @@ fn sysctls() -> Sysctls {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use std::net::TcpListener;
     use std::os::fd::AsFd;
     use std::os::unix::fs::MetadataExt;
@@ -127,5 +129,13 @@ mod tests {
         let ours = found.iter().find(|it| it.id.inode == Some(inode)).unwrap();
         assert_eq!(ours.id.bound, socket.local_addr().ok());
         assert_eq!(ours.accept.unwrap().len, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let found = listener(&bytes, None, Sysctls::default());
+            prop_assert!(found.is_none() || bytes.len() >= MESSAGE);
+        }
     }
 }

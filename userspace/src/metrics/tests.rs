@@ -28,7 +28,10 @@ fn row(bound: &str, len: u32) -> OwnedListener {
         syn_young: None,
         sysctls: Sysctls::default(),
     };
-    OwnedListener { listener, holder: Some(Holder { first: Arc::new(process), pids: vec![9] }) }
+    OwnedListener {
+        listener,
+        holder: Some(Holder { first: Arc::new(process), others: Vec::new(), pids: vec![9] }),
+    }
 }
 
 fn total(bound: &str, reason: Reason, count: u64, shown: bool) -> Total {
@@ -40,7 +43,7 @@ fn total(bound: &str, reason: Reason, count: u64, shown: bool) -> Total {
         shown,
         moves: Counters::NONE,
     };
-    Total { bucket, count }
+    Total::whole(bucket, count)
 }
 
 fn snapshot(totals: Vec<Total>) -> Snapshot {
@@ -122,7 +125,7 @@ fn what_is_left_over_once_may_only_be_late() {
     let mut gatherer = Gatherer::new(1);
     let mut left = |kernel| {
         let counter = Counter::ListenDrops;
-        let row = NetnsCounter { netns: 7, counter, kernel, explained: Some(10) };
+        let row = NetnsCounter { netns: 7, counter, kernel, explained: Some(10), in_flight: 0 };
         let snapshot = Snapshot { counters: vec![row], ..Snapshot::default() };
         gatherer.gather(&snapshot, &[]).unexplained.values().copied().next()
     };

@@ -13,7 +13,7 @@ use super::{Limits, PipelineError, Sinks, run};
 use crate::decode::sample::syn_drop;
 use crate::decode::{Bucket, SynDrop};
 use crate::render::{Json, Summary};
-use crate::source::{Event, Lost, Next, Opening, Snapshot, Source, Total};
+use crate::source::{Event, Lost, Next, Occasion, Opening, Snapshot, Source, Total};
 
 /// What a source does next.
 enum Step {
@@ -53,7 +53,7 @@ impl Source for Script {
         Ok(Next::More)
     }
 
-    fn snapshot(&mut self, into: &mut Vec<Event>) -> Result<Snapshot, Broken> {
+    fn snapshot(&mut self, _: Occasion, into: &mut Vec<Event>) -> Result<Snapshot, Broken> {
         into.append(&mut self.rest);
         Ok(self.snapshot.clone())
     }
@@ -67,7 +67,7 @@ fn counted(count: u64) -> Snapshot {
     let SynDrop { listener, reason, stage, evidence, shown, .. } = syn_drop();
     let moves = reason.moves();
     let bucket = Bucket { listener, reason, stage, evidence, shown, moves };
-    Snapshot { totals: vec![Total { bucket, count }], ..Snapshot::default() }
+    Snapshot { totals: vec![Total::whole(bucket, count)], ..Snapshot::default() }
 }
 
 fn script(steps: Vec<Step>) -> Script {

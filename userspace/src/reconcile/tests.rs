@@ -9,11 +9,12 @@ fn total(netns: Option<u32>, reason: Reason, shown: bool, count: u64) -> Total {
     let listener = ListenerId { sock: 1, inode: Some(1), netns, bound: None };
     let evidence = Evidence::Observed;
     let moves = reason.moves();
-    Total { bucket: Bucket { listener, reason, stage: Stage::Syn, evidence, shown, moves }, count }
+    let bucket = Bucket { listener, reason, stage: Stage::Syn, evidence, shown, moves };
+    Total::whole(bucket, count)
 }
 
 fn read(netns: u32, counter: Counter, kernel: Option<u64>) -> NetnsCounter {
-    NetnsCounter { netns, counter, kernel, explained: None }
+    NetnsCounter { netns, counter, kernel, explained: None, in_flight: 0 }
 }
 
 fn lines(totals: Vec<Total>, counters: Vec<NetnsCounter>) -> Vec<Line> {

@@ -36,10 +36,11 @@ impl Finding {
             entry: catalogue::of(reason),
             count,
             inferred,
-            listener: listener
-                .id
-                .bound
-                .map_or_else(|| "an unknown listener".to_owned(), |bound| bound.to_string()),
+            listener: match listener.id.bound {
+                Some(bound) => bound.to_string(),
+                None if listener.id.is_others() => "others than those named".to_owned(),
+                None => "an unknown listener".to_owned(),
+            },
             comm: listener
                 .owner
                 .comm

@@ -11,7 +11,7 @@ pub struct Foreign<'a>(pub &'a str);
 impl fmt::Display for Foreign<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
-            if c.is_control() || turns_or_hides(c) {
+            if !prints_as_itself(c) {
                 write!(f, "{}", c.escape_default())?;
             } else {
                 f.write_char(c)?;
@@ -19,6 +19,11 @@ impl fmt::Display for Foreign<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a terminal shows a character and does nothing else with it.
+pub(super) fn prints_as_itself(c: char) -> bool {
+    !c.is_control() && !turns_or_hides(c)
 }
 
 /// Characters that change the direction of what follows, or take no place at all.

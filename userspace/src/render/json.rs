@@ -7,16 +7,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ebpf_probes::Reason;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
+use super::foreign::prints_as_itself;
 use super::{Render, Summary};
 use crate::catalogue;
 use crate::decode::{ListenerId, Packet};
 use crate::incident::{Incident, Owner};
 use crate::latency::{AcceptLatency, ListenerLatency};
 use crate::ndjson::{
-    AcceptLatencyLine, AcceptQueueLine, CounterLine, Digits, DropLine, Header, LatencyLine, Line,
-    ListenerLine, ListenerTotalLine, LostLine, ProbeLine, SCHEMA, SummaryLine, SynQueueLine,
-    SysctlLine, Time,
+    AcceptLatencyLine, AcceptQueueLine, CounterLine, Digits, DropLine, Header, IntervalLine,
+    LatencyLine, Line, ListenerLine, ListenerTotalLine, LostLine, ProbeLine, SCHEMA, SummaryLine,
+    SynQueueLine, SysctlLine, Time,
 };
 use crate::reconcile;
 use crate::source::{Lost, Opening, Probe};
@@ -116,8 +121,34 @@ impl<'a> From<&'a Incident> for DropLine<'a> {
 pub struct Json;
 
 fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
+    line.serialize(&mut Serializer::with_formatter(&mut *out, Printable))?;
     out.write_all(b"\n")
+}
+
+/// As short as can be, and with every character escaped that does not print as itself: people read
+/// these lines on terminals too, and for JSON it is the same string.
+struct Printable;
+
+impl Formatter for Printable {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if fragment.chars().all(prints_as_itself) {
+            return out.write_all(fragment.as_bytes());
+        }
+        for c in fragment.chars() {
+            if prints_as_itself(c) {
+                write!(out, "{c}")?;
+            } else {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn by_reason(drops: &[ReasonTotal]) -> BTreeMap<Cow<'static, str>, u64> {
@@ -132,6 +163,8 @@ impl<'a> From<&'a ListenerTotal> for ListenerTotalLine<'a> {
             drops: by_reason(&total.drops),
             asked: total.asked,
             clipped: total.clipped(),
+            sampled_out: total.sampled_out,
+            others: total.id.is_others(),
         }
     }
 }
@@ -156,6 +189,7 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             name: line.counter.name().into(),
             kernel: line.kernel,
             explained: line.explained,
+            in_flight: line.in_flight,
         };
         Self {
             duration_s: seconds(*duration),
@@ -190,6 +224,16 @@ impl Render for Json {
 
     fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()> {
         write_line(out, &Line::Lost(LostLine { events: lost.events, since: Time(lost.since) }))
+    }
+
+    fn interval(
+        &mut self,
+        out: &mut dyn Write,
+        time: Timestamp,
+        summary: &Summary,
+    ) -> io::Result<()> {
+        let line = IntervalLine { time: Time(time), summary: summary.into() };
+        write_line(out, &Line::Interval(line))
     }
 
     fn summary(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {

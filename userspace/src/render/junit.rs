@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::finding::{Finding, figures, findings};
-use super::{Render, Summary};
+use super::{Foreign, Render, Summary};
 use crate::gate::{Gate, Verdict};
 use crate::incident::Incident;
 use crate::source::{Lost, Opening};
@@ -101,7 +101,7 @@ impl Junit {
         write!(out, " failures=\"{failures}\" errors=\"0\"")?;
         // Ant's schema wants whole seconds and no zone.
         write!(out, " timestamp=\"{}\"", time.strftime("%Y-%m-%dT%H:%M:%S"))?;
-        write!(out, " hostname=\"{}\"", Xml(host.unwrap_or("localhost")))?;
+        write!(out, " hostname=\"{}\"", Xml(&Foreign(host.unwrap_or("localhost")).to_string()))?;
         writeln!(out, " time=\"{:.3}\">", summary.duration.as_secs_f64())
     }
 
@@ -114,7 +114,11 @@ impl Junit {
         writeln!(out, "    <properties>")?;
         for (name, value) in all {
             if let Some(value) = value {
-                writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", Xml(value))?;
+                writeln!(
+                    out,
+                    "      <property name=\"{name}\" value=\"{}\"/>",
+                    Xml(&Foreign(value).to_string())
+                )?;
             }
         }
         writeln!(out, "    </properties>")

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use super::finding::{figures, findings};
-use super::{Render, Summary};
+use super::{Foreign, Render, Summary};
 use crate::catalogue;
 use crate::gate::Gate;
 use crate::incident::Incident;
@@ -64,7 +64,7 @@ impl Render for Markdown {
         writeln!(out, "### TCP listener drops: {word}\n")?;
         write!(out, "{}; in {:.1} s", figures(verdict), summary.duration.as_secs_f64())?;
         match &self.kernel {
-            Some(kernel) => writeln!(out, " on kernel {}", Plain(kernel))?,
+            Some(kernel) => writeln!(out, " on kernel {}", Plain(&Foreign(kernel).to_string()))?,
             None => writeln!(out)?,
         }
         self.drops(out, summary)?;
@@ -114,6 +114,7 @@ fn balance(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         let kernel = line.kernel.map_or_else(|| "unknown".to_owned(), |kernel| kernel.to_string());
         let rest = match line.balance() {
             Balance::Even | Balance::Unknown => String::new(),
+            Balance::InFlight(apart) => format!("{apart} came while both were read"),
             Balance::LeftOver(left) => format!("{left} left over"),
             Balance::Excess(excess) => format!("{excess} more than counted"),
         };

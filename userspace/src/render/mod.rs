@@ -4,6 +4,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::incident::Incident;
 use crate::latency::AcceptLatency;
 use crate::reconcile::Line;
@@ -14,6 +16,8 @@ mod doctor;
 mod explain;
 mod finding;
 mod foreign;
+#[cfg(test)]
+mod fuzz;
 mod github;
 mod html;
 mod json;
@@ -80,6 +84,14 @@ pub trait Render {
 
     /// What the user is told on stderr meanwhile, for formats that have a place for it.
     fn note(&mut self, _: &str) {}
+
+    /// How it stands by now. Formats that only report at the end pass over it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn interval(&mut self, _: &mut dyn Write, _: Timestamp, _: &Summary) -> io::Result<()> {
+        Ok(())
+    }
 
     /// The end.
     ///

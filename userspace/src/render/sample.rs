@@ -25,7 +25,7 @@ fn listener(sock: u64, bound: &str, comm: &str, drops: Vec<ReasonTotal>) -> List
     };
     let bound = Some(bound.parse().expect("it is an address"));
     let id = ListenerId { sock, inode: Some(9), netns: Some(4_026_531_840), bound };
-    ListenerTotal { id, cookie: None, limit: Some(5), asked: None, owner, drops }
+    ListenerTotal { id, cookie: None, limit: Some(5), asked: None, owner, drops, sampled_out: 0 }
 }
 
 /// What is known at the start.
@@ -62,6 +62,7 @@ pub(crate) fn summary() -> Summary {
         kernel: Some(kernel),
         explained,
         unattributed: 0,
+        in_flight: 0,
     };
     Summary {
         duration: Duration::from_millis(10_040),

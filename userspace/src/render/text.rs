@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use ebpf_probes::Evidence;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Render, Summary};
@@ -126,6 +127,15 @@ impl Render for Text {
         let (hour, minute, second) = (since.hour(), since.minute(), since.second());
         let events = summary::counted(lost.events, "event");
         writeln!(out, "{style}{events} lost since {hour:02}:{minute:02}:{second:02}{style:#}")
+    }
+
+    fn interval(
+        &mut self,
+        out: &mut dyn Write,
+        time: Timestamp,
+        summary: &Summary,
+    ) -> io::Result<()> {
+        self.write_interval(out, self.zone.to_datetime(time).time(), summary)
     }
 
     fn summary(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {

@@ -1,33 +1,38 @@
 //! The running kernel as a source: what its probes saw, as events and as totals.
 //!
 //! Totals and counters belong together: what the kernel counted since the start is compared with
-//! what the probes counted since the same moment. Both are read until two readings of the totals
-//! agree, so that a drop between them cannot count on one side only.
+//! what the probes counted since the same moment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::pending;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use aya::Ebpf;
-use aya::maps::{MapData, PerCpuArray, PerCpuHashMap, RingBuf};
-use ebpf_probes::{Counter, Filter, Loss, Reason, TotalKey};
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use ebpf_probes::{Counter, Filter, Loss, Reason, WAKE_NS};
 use jiff::Timestamp;
+use rustix::thread::{MembarrierCommand, membarrier};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
-use super::{Event, Losses, Lost, NetnsCounter, Next, Opening, Settings, Snapshot, Source, Total};
+use super::{
+    Event, Losses, Lost, NetnsCounter, Next, Occasion, Opening, Settings, Snapshot, Source,
+};
 use crate::decode::{self, SynDrop};
 use crate::filter;
 use crate::kernel::fields::Need;
 use crate::kernel::hooks;
-use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights};
+use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights, TcpExt};
 use crate::latency::AcceptLatency;
 use application::Application;
 use diagnostics::Diagnostics;
 use programs::ProgramsError;
 use refused::{Clients, boot_ns};
+use sampled::Sampled;
+use steady::Steady;
+use table::{Table, since};
 use waiting::Waiting;
 
 pub use cost::{Measuring, object_sha256};
@@ -42,6 +47,9 @@ mod missed;
 mod opening;
 pub(crate) mod programs;
 mod refused;
+mod sampled;
+mod steady;
+mod table;
 mod waiting;
 
 /// Records taken before the reader's turn ends, so that signals and timers are not starved.
@@ -50,17 +58,21 @@ const BATCH: usize = 512;
 /// Batches after which whatever was in the ring is taken, even if more keeps coming.
 const FULL_RING: usize = 16;
 
-/// Readings of the totals until two agree. Under flood they may never.
-const READINGS: usize = 8;
+/// Within this time after a record, the probes may leave others in the ring without a word.
+const LOOK_AGAIN: Duration = Duration::from_nanos(WAKE_NS + WAKE_NS / 10);
 
-type Totals = PerCpuHashMap<MapData, [u8; size_of::<TotalKey>()], u64>;
+/// What moves in a namespace only where a listener refuses something.
+const REFUSALS: [Counter; 3] =
+    [Counter::ListenDrops, Counter::ListenOverflows, Counter::TcpReqQFullDrop];
 
 /// The probes, attached.
 pub struct Live {
     opening: Opening,
     started: Instant,
     ring: AsyncFd<RingBuf<MapData>>,
-    totals: Totals,
+    /// When to look into the ring unasked.
+    look: Option<tokio::time::Instant>,
+    table: Table,
     losses: PerCpuArray<MapData, u64>,
     clients: Clients,
     application: Application,
@@ -68,12 +80,14 @@ pub struct Live {
     filter: Filter,
     /// Refused clients, if somebody wants to hear of those that give up.
     waiting: Option<Waiting>,
+    /// What of that cannot be followed because it was sampled out.
+    sampled: Sampled,
     diagnostics: Option<Diagnostics>,
     undecodable: u64,
     lost_told: u64,
     whole_since: Timestamp,
     baseline: Baseline,
-    before: Vec<Total>,
+    before: Steady<()>,
     /// Holds the programs; they go with it.
     ebpf: Ebpf,
 }
@@ -97,29 +111,34 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     // which the AsyncFd that takes it does itself.
     let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
         .map_err(|error| LiveError::Wait(error.into()))?;
-    let totals = PerCpuHashMap::try_from(take(&mut ebpf, "TOTALS")?)
-        .map_err(|error| LiveError::Map("TOTALS", Some(error)))?;
+    let table = Table::take(&mut ebpf)?;
     let losses = PerCpuArray::try_from(take(&mut ebpf, "LOSSES")?)
         .map_err(|error| LiveError::Map("LOSSES", Some(error)))?;
     let clients = Clients::take(&mut ebpf)?;
     let application = Application::take(&mut ebpf, settings.asked)?;
-    let (baseline, before) = steady(&totals, |_| Baseline::take())?;
+    let namespaces = Namespaces::enumerate();
+    let counters = |netns| namespaces.counters(netns).ok();
+    let Steady { rows, counters, in_flight } =
+        steady::read(namespaces.inums(), || table.rows(), counters, settle)?;
+    let baseline = Baseline::new(counters, &namespaces);
     Ok(Live {
         opening: opening::describe(time, &plan),
         started: Instant::now(),
         ring,
-        totals,
+        look: None,
+        table,
         losses,
         clients,
         application,
         filter,
         waiting: gone.then(Waiting::default),
+        sampled: Sampled::default(),
         diagnostics,
         undecodable: 0,
         lost_told: 0,
         whole_since: time,
         baseline,
-        before,
+        before: Steady { rows, counters: BTreeMap::new(), in_flight },
         ebpf,
     })
 }
@@ -156,45 +175,19 @@ fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, LiveError
     ebpf.take_map(name).ok_or(LiveError::Map(name, None))
 }
 
-/// Reads the counters between two readings of the totals that agree.
-fn steady<T>(
-    totals: &Totals,
-    counters: impl Fn(&[Total]) -> T,
-) -> Result<(T, Vec<Total>), LiveError> {
-    let mut before = read(totals)?;
-    for _ in 1..READINGS {
-        let counted = counters(&before);
-        let after = read(totals)?;
-        if after == before {
-            return Ok((counted, after));
-        }
-        before = after;
-    }
-    Ok((counters(&before), before))
-}
-
-fn read(totals: &Totals) -> Result<Vec<Total>, LiveError> {
-    let mut rows = Vec::new();
-    for row in totals {
-        let (key, counts) = row.map_err(|error| LiveError::Read("TOTALS", error))?;
-        let bucket = decode::total_key(&key)?;
-        rows.push(Total { bucket, count: counts.iter().sum() });
-    }
-    Ok(rows)
-}
-
 impl Live {
+    fn lost(&self, loss: Loss) -> Result<u64, LiveError> {
+        let counts = self.losses.get(&(loss as u32), 0);
+        counts.map(|counts| counts.iter().sum()).map_err(|e| LiveError::Read("LOSSES", e))
+    }
+
     fn losses(&self) -> Result<Losses, LiveError> {
-        let count = |loss: Loss| {
-            let counts = self.losses.get(&(loss as u32), 0);
-            counts.map(|counts| counts.iter().sum()).map_err(|e| LiveError::Read("LOSSES", e))
-        };
         Ok(Losses {
-            ring_full: count(Loss::RingFull)?,
-            totals_full: count(Loss::TotalsFull)?,
-            slot_clash: count(Loss::SlotClash)?,
-            entry_missed: count(Loss::EntryMissed)?,
-            probes_not_run: missed::runs(&self.ebpf),
+            ring_full: self.lost(Loss::RingFull)?,
+            totals_full: self.lost(Loss::TotalsFull)?,
+            slot_clash: self.lost(Loss::SlotClash)?,
+            entry_missed: self.lost(Loss::EntryMissed)?,
+            probes_not_run: missed::runs(),
             undecodable: self.undecodable,
             clients_unfollowed: self.waiting.as_ref().map_or(0, Waiting::unfollowed),
             ..Losses::default()
@@ -207,7 +200,7 @@ impl Live {
     /// If a map cannot be read.
     pub fn so_far(&self) -> Result<SoFar, LiveError> {
         let mut drops = HashMap::new();
-        for total in since(&self.before, read(&self.totals)?) {
+        for total in since(&self.before.rows, self.table.rows()?) {
             if !total.bucket.reason.is_notice() {
                 *drops.entry(SoFar::key(&total.bucket.listener)).or_default() += total.count;
             }
@@ -228,7 +221,7 @@ impl Live {
     }
 
     /// Takes what is in the ring; says whether there was anything.
-    fn drain(&mut self, into: &mut Vec<Event>) -> bool {
+    fn drain(&mut self, into: &mut Vec<Event>) -> Result<bool, LiveError> {
         let mut taken = 0;
         while taken < BATCH {
             let record = self.ring.get_mut().next().map(|record| decode::record(&record));
@@ -246,23 +239,33 @@ impl Live {
             }
         }
         // What is in the ring may say that a client got in, which therefore comes first.
-        if taken < BATCH
-            && let Some(waiting) = &mut self.waiting
-        {
-            for gone in waiting.expire(boot_ns()) {
-                taken += 1;
-                self.show(&gone, into);
-            }
+        if taken < BATCH {
+            taken += self.expire(into)?;
         }
         if let Some(diagnostics) = &mut self.diagnostics {
             diagnostics.flush();
         }
-        taken != 0
+        Ok(taken != 0)
+    }
+
+    /// Tells of clients that are gone by now; says of how many.
+    fn expire(&mut self, into: &mut Vec<Event>) -> Result<usize, LiveError> {
+        let Some(waiting) = &mut self.waiting else { return Ok(0) };
+        let now = boot_ns();
+        if waiting.next_due().is_none_or(|due| due > now) {
+            return Ok(0);
+        }
+        self.sampled.forget(&self.table, waiting)?;
+        let gone = waiting.expire(now);
+        for gone in &gone {
+            self.show(gone, into);
+        }
+        Ok(gone.len())
     }
 
     /// Says where the stream has a hole since the last time.
     fn holes(&mut self, into: &mut Vec<Event>) -> Result<(), LiveError> {
-        let lost = self.losses()?.events();
+        let lost = self.lost(Loss::RingFull)? + self.undecodable;
         if lost > self.lost_told {
             into.push(Event::Lost(Lost { events: lost - self.lost_told, since: self.whole_since }));
             self.lost_told = lost;
@@ -284,10 +287,18 @@ impl Source for Live {
 
     async fn next(&mut self, into: &mut Vec<Event>) -> Result<Next, LiveError> {
         loop {
-            if self.drain(into) {
+            if self.drain(into)? {
                 self.holes(into)?;
+                self.look = Some(tokio::time::Instant::now() + LOOK_AGAIN);
                 return Ok(Next::More);
             }
+            let look = self.look;
+            let look = async {
+                match look {
+                    Some(time) => sleep_until(time).await,
+                    None => pending().await,
+                }
+            };
             let due = self.waiting.as_ref().and_then(Waiting::next_due);
             let due = async {
                 match due {
@@ -298,31 +309,50 @@ impl Source for Live {
             tokio::select! {
                 ready = self.ring.readable_mut() => ready.map_err(LiveError::Wait)?.clear_ready(),
                 () = due => {}
+                () = look => self.look = None,
             }
         }
     }
 
-    fn snapshot(&mut self, into: &mut Vec<Event>) -> Result<Snapshot, LiveError> {
-        let (counters, now) = steady(&self.totals, |rows| moved(&self.baseline, rows))?;
+    fn snapshot(
+        &mut self,
+        occasion: Occasion,
+        into: &mut Vec<Event>,
+    ) -> Result<Snapshot, LiveError> {
+        let namespaces = Namespaces::enumerate();
+        let now = steady::read(
+            namespaces.inums(),
+            || self.table.rows(),
+            |netns| self.baseline.delta(&namespaces, netns),
+            settle,
+        )?;
         for _ in 0..FULL_RING {
-            if !self.drain(into) {
+            if !self.drain(into)? {
                 break;
             }
         }
         self.holes(into)?;
-        let mut totals = since(&self.before, now);
-        if let Some(waiting) = &self.waiting {
+        let counters = moved(&namespaces, &self.before, &now);
+        let mut totals = since(&self.before.rows, now.rows);
+        if let Some(waiting) = &mut self.waiting {
+            self.sampled.forget(&self.table, waiting)?;
             totals.extend(waiting.totals());
-            into.extend(refused::still(waiting.len()));
+            if occasion == Occasion::End {
+                into.extend(refused::still(waiting.len()));
+                into.extend(self.sampled.note());
+            }
         }
         for total in &mut totals {
             let (reason, stage) = (total.bucket.reason, total.bucket.stage);
             total.bucket.shown &= filter::shows_kind(&self.filter, reason, stage);
         }
+        let shown = totals.iter().filter(|total| total.bucket.shown);
+        let sampled_out = shown.map(|total| total.sampled_out).sum();
+        let clients_forgotten = self.clients.forgotten()?;
         Ok(Snapshot {
             duration: self.started.elapsed(),
             totals,
-            losses: Losses { clients_forgotten: self.clients.forgotten()?, ..self.losses()? },
+            losses: Losses { sampled_out, clients_forgotten, ..self.losses()? },
             counters,
             latency: self.application.latency()?,
             backlogs: self.application.backlogs()?,
@@ -331,32 +361,46 @@ impl Source for Live {
     }
 }
 
-/// How far the counters moved, of each namespace that dropped something and of our own.
-fn moved(baseline: &Baseline, totals: &[Total]) -> Vec<NetnsCounter> {
-    let namespaces = Namespaces::enumerate();
-    let dropped = totals.iter().filter_map(|total| total.bucket.listener.netns);
-    let wanted: BTreeSet<u32> = dropped.chain(namespaces.own()).collect();
-    let rows = wanted.into_iter().flat_map(|netns| {
-        let delta = baseline.delta(&namespaces, netns);
-        Counter::ALL.iter().map(move |&counter| NetnsCounter {
-            netns,
-            counter,
-            kernel: delta.map(|delta| delta.get(counter)),
-            explained: None,
+/// Waits until every CPU is done with the packet that it is at: the network stack's code runs
+/// within RCU's read-side sections, and this command waits for all of these. Where the kernel does
+/// not know it (CPUs without ticks), the next look at the totals still comes a moment later.
+fn settle() {
+    let _ = membarrier(MembarrierCommand::Global);
+}
+
+/// How far the counters moved: of our own namespace, of each where something was dropped, and of
+/// each where the kernel refused connections without any probe having seen it.
+fn moved(
+    namespaces: &Namespaces,
+    before: &Steady<()>,
+    now: &Steady<Option<TcpExt>>,
+) -> Vec<NetnsCounter> {
+    let dropped: BTreeSet<u32> = now
+        .rows
+        .iter()
+        .filter_map(|row| row.bucket.listener.netns)
+        .chain(namespaces.own())
+        .collect();
+    let refused = |delta: &TcpExt| REFUSALS.iter().any(|&counter| delta.get(counter) > 0);
+    let told = now
+        .counters
+        .iter()
+        .filter(|(netns, delta)| dropped.contains(netns) || delta.as_ref().is_some_and(refused));
+    let rows = told.flat_map(|(&netns, &delta)| {
+        Counter::ALL.iter().map(move |&counter| {
+            let slot = counter as usize;
+            let between = [&before.in_flight, &now.in_flight].map(|by| by.get(&netns));
+            NetnsCounter {
+                netns,
+                counter,
+                kernel: delta.map(|delta| delta.get(counter)),
+                explained: None,
+                in_flight: between.into_iter().flatten().map(|by| by[slot]).sum(),
+            }
         })
     });
     // One that not every kernel has is news only where it moved.
     let told =
         |row: &NetnsCounter| row.counter.is_everywhere() || row.kernel.is_some_and(|by| by > 0);
     rows.filter(told).collect()
-}
-
-/// What was counted after the baseline was taken.
-fn since(before: &[Total], now: Vec<Total>) -> Vec<Total> {
-    let earlier =
-        |total: &Total| before.iter().find(|b| b.bucket == total.bucket).map_or(0, |b| b.count);
-    now.into_iter()
-        .map(|total| Total { count: total.count - earlier(&total), ..total })
-        .filter(|total| total.count != 0)
-        .collect()
 }

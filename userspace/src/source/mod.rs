@@ -23,6 +23,10 @@ pub mod replay;
 pub struct Settings {
     /// What is shown.
     pub filter: Filter,
+    /// Records a second of each reason of a listener; `Config::ALL_DETAIL` sets no limit.
+    pub detail: u64,
+    /// Rows of the table of totals, if not as many as usual.
+    pub rows: Option<u32>,
     /// What is watched beyond drops by a listener's own code.
     pub asked: Asked,
     /// Whether the probes shall log their own diagnostics to stderr.
@@ -102,6 +106,15 @@ pub struct Total {
     pub bucket: Bucket,
     /// How often.
     pub count: u64,
+    /// How many of them have no event because the rate of detail was used up.
+    pub sampled_out: u64,
+}
+
+impl Total {
+    /// All of which have, or had, an event.
+    pub const fn whole(bucket: Bucket, count: u64) -> Self {
+        Self { bucket, count, sampled_out: 0 }
+    }
 }
 
 /// What did not get through, since the start.
@@ -119,7 +132,7 @@ pub struct Losses {
     pub probes_not_run: u64,
     /// Records that could not be decoded.
     pub undecodable: u64,
-    /// Events that a limit of the rate held back.
+    /// Events that the rate of detail held back.
     pub sampled_out: u64,
     /// Refused clients that the probes forgot, their table being full: those may come anew.
     pub clients_forgotten: u64,
@@ -130,12 +143,13 @@ pub struct Losses {
 impl Losses {
     /// Drops that are in the totals but have no event, through no wish of the user.
     pub const fn events(&self) -> u64 {
-        self.ring_full + self.undecodable
+        self.ring_full.saturating_add(self.undecodable)
     }
 
-    /// Calls of a probe from which nothing could be learned.
+    /// Calls of a probe from which nothing could be learned. Each can have cost one event, or its
+    /// right name, and not more.
     pub const fn probes(&self) -> u64 {
-        self.slot_clash + self.entry_missed + self.probes_not_run
+        self.slot_clash.saturating_add(self.entry_missed).saturating_add(self.probes_not_run)
     }
 }
 
@@ -150,6 +164,9 @@ pub struct NetnsCounter {
     pub kernel: Option<u64>,
     /// How much of that a recording explained; `None` where it is still to be computed.
     pub explained: Option<u64>,
+    /// How much of that came at the very time when both were read, so that it may stand on one
+    /// side only.
+    pub in_flight: u64,
 }
 
 /// What was given to `listen()`, by address and inode of the listener, as far as calls were seen.
@@ -173,7 +190,8 @@ pub struct Snapshot {
     pub totals: Vec<Total>,
     /// What did not get through.
     pub losses: Losses,
-    /// The counters of every namespace in `totals` and of the one that syndrop runs in.
+    /// The counters of every namespace in `totals`, of the one that syndrop runs in, and of those
+    /// where the kernel refused something that no probe saw.
     pub counters: Vec<NetnsCounter>,
     /// How long connections waited for `accept()`, if that was asked for.
     pub latency: Option<AcceptLatency>,
@@ -181,6 +199,15 @@ pub struct Snapshot {
     pub backlogs: Backlogs,
     /// Who owned the listeners of a recording; `None` where today's processes are to be asked.
     pub owners: Option<HashMap<ListenerId, Owner>>,
+}
+
+/// When a snapshot is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// It goes on.
+    Interval,
+    /// That was it.
+    End,
 }
 
 /// Something that yields drops.
@@ -202,5 +229,9 @@ pub trait Source {
     ///
     /// # Errors
     /// If the totals cannot be had.
-    fn snapshot(&mut self, into: &mut Vec<Event>) -> Result<Snapshot, Self::Error>;
+    fn snapshot(
+        &mut self,
+        occasion: Occasion,
+        into: &mut Vec<Event>,
+    ) -> Result<Snapshot, Self::Error>;
 }

@@ -12,7 +12,7 @@ use ebpf_probes::{Counter, Evidence, Filter, Stage};
 use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
-use super::{Event, Losses, NetnsCounter, Next, Opening, Snapshot, Source, Total};
+use super::{Event, Losses, NetnsCounter, Next, Occasion, Opening, Snapshot, Source, Total};
 use crate::catalogue;
 use crate::decode::{Bucket, ListenerId};
 use crate::filter::{self, OwnerFilter};
@@ -152,7 +152,7 @@ impl Replay {
                 Item::Header(_) => {}
                 Item::Drop(incident) => self.count(incident, into),
                 Item::Lost(lost) => {
-                    self.lost += lost.events;
+                    self.lost = self.lost.saturating_add(lost.events);
                     into.push(Event::Lost(lost));
                 }
                 Item::Summary(summary) => self.summary = Some(*summary),
@@ -209,8 +209,8 @@ impl Replay {
         }
         let mut missing = Vec::new();
         for line in &summary.by_listener {
-            let listener = lines::listener(&line.listener);
             let shown = self.owner.takes(line.listener.pid, line.listener.comm.as_deref());
+            let listener = lines::total_listener(line);
             for (slug, &recorded) in &line.drops {
                 let Some(entry) = catalogue::by_slug(slug) else { continue };
                 let reason = entry.reason;
@@ -226,7 +226,7 @@ impl Replay {
                 };
                 let count = recorded.saturating_sub(here);
                 if count > 0 {
-                    missing.push(Total { bucket, count });
+                    missing.push(Total::whole(bucket, count));
                 }
             }
         }
@@ -249,7 +249,7 @@ impl Replay {
                 moves: reason.moves(),
             };
             let count = recorded.saturating_sub(here);
-            (count > 0).then_some(Total { bucket, count })
+            (count > 0).then_some(Total::whole(bucket, count))
         });
         missing.collect()
     }
@@ -300,9 +300,9 @@ impl Source for Replay {
         Ok(if self.left == 0 { Next::End } else { Next::More })
     }
 
-    fn snapshot(&mut self, into: &mut Vec<Event>) -> Result<Snapshot, ReplayError> {
+    fn snapshot(&mut self, _: Occasion, into: &mut Vec<Event>) -> Result<Snapshot, ReplayError> {
         let mut totals: Vec<Total> =
-            self.counts.iter().map(|(&bucket, &count)| Total { bucket, count }).collect();
+            self.counts.iter().map(|(&bucket, &count)| Total::whole(bucket, count)).collect();
         let duration = self.duration();
         let Some(summary) = &self.summary else {
             let losses = Losses { ring_full: self.lost, ..Losses::default() };
@@ -323,7 +323,8 @@ impl Source for Replay {
                 totals.extend(self.notices_without_event(summary));
             }
         } else if !missing.is_empty() {
-            let count: u64 = missing.iter().map(|total| total.count).sum();
+            let counts = missing.iter().map(|total| total.count);
+            let count = counts.fold(0, u64::saturating_add);
             let note = format!(
                 "{}: {count} drops were counted that have no event here; no filter can judge \
                  them, so all counts are lower bounds",
@@ -347,12 +348,13 @@ impl Source for Replay {
                 counter: counter(&line.name)?,
                 kernel: line.kernel,
                 explained: Some(line.explained),
+                in_flight: line.in_flight,
             })
         });
-        let owners = summary.by_listener.iter().map(|line| {
-            let listener = line.listener.clone();
-            (lines::listener(&listener), listener.into())
-        });
+        let owners = summary
+            .by_listener
+            .iter()
+            .map(|line| (lines::total_listener(line), line.listener.clone().into()));
         let (counters, owners) = (counters.collect(), Some(owners.collect()));
         let latency = self.latency(summary, into);
         let backlogs = lines::backlogs(summary);

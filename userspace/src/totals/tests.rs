@@ -16,7 +16,7 @@ fn listener(inode: u64) -> ListenerId {
 fn total(inode: u64, reason: Reason, evidence: Evidence, shown: bool, count: u64) -> Total {
     let (stage, moves) = (Stage::Syn, reason.moves());
     let bucket = Bucket { listener: listener(inode), reason, stage, evidence, shown, moves };
-    Total { bucket, count }
+    Total::whole(bucket, count)
 }
 
 fn snapshot(totals: Vec<Total>) -> Snapshot {

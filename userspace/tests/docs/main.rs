@@ -116,6 +116,21 @@ fn every_reason_is_what_the_schema_says() {
 }
 
 #[test]
+fn what_only_a_flood_adds_is_what_the_schema_says() {
+    let lines = replay(Path::new("tests/cli/recording.ndjson"));
+    let mut line = lines.into_iter().find(|line| line["type"] == "summary").unwrap();
+    line["by_listener"][0]["sampled_out"] = 7.into();
+    line["by_listener"][0]["others"] = true.into();
+    line["by_listener"][0]["local"] = Value::Null;
+    line["counters"][0]["in_flight"] = 3.into();
+    assert_eq!(errors(&line), [""; 0], "{line}");
+    line["type"] = "interval".into();
+    assert!(!errors(&line).is_empty(), "an interval has a time");
+    line["time"] = "2026-11-20T11:12:48.000000000Z".into();
+    assert_eq!(errors(&line), [""; 0], "{line}");
+}
+
+#[test]
 fn what_is_wrong_is_found() {
     let lines = replay(Path::new("tests/cli/notices.ndjson"));
     let of = |kind: &str| lines.iter().find(|line| line["type"] == kind).unwrap().clone();

@@ -13,7 +13,7 @@ const OUTCOMES: [Outcome; 4] =
 
 /// The schema of one line.
 pub(crate) fn schema() -> Value {
-    let one_of = ["header", "drop", "notice", "lost", "summary"].map(reference);
+    let one_of = ["header", "drop", "notice", "lost", "interval", "summary"].map(reference);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of `syndrop --json`",
@@ -25,7 +25,8 @@ pub(crate) fn schema() -> Value {
             "drop": event("drop", "A dropped packet.", &ids(|entry| !entry.reason.is_notice())),
             "notice": notice(),
             "lost": lost(),
-            "summary": summary(),
+            "interval": interval(),
+            "summary": summary("summary", "The last line."),
             "end": object("One end of a connection.", &json!({
                 "addr": {"type": "string"},
                 "port": number("integer", 0, Some(65_535)),
@@ -71,6 +72,11 @@ fn number(kind: &str, minimum: u64, maximum: Option<u64>) -> Value {
 
 fn count() -> Value {
     number("integer", 0, None)
+}
+
+fn described(mut value: Value, description: &str) -> Value {
+    value["description"] = description.into();
+    value
 }
 
 /// A number or null.
@@ -181,15 +187,7 @@ fn notice() -> Value {
             "description": "client-recovered, client-gone: how often it was refused.",
         },
     });
-    with(notice, refused)
-}
-
-/// The object with further properties, which may be missing.
-fn with(mut object: Value, more: Value) -> Value {
-    if let (Some(properties), Value::Object(more)) = (object["properties"].as_object_mut(), more) {
-        properties.extend(more);
-    }
-    object
+    with_optional(notice, refused)
 }
 
 fn listener() -> Value {
@@ -219,7 +217,26 @@ fn lost() -> Value {
     )
 }
 
-fn summary() -> Value {
+/// An object with properties that are there only where there is something to say.
+fn with_optional(mut object: Value, properties: Value) -> Value {
+    if let (Some(all), Value::Object(more)) = (object["properties"].as_object_mut(), properties) {
+        all.extend(more);
+    }
+    object
+}
+
+fn interval() -> Value {
+    let description = "What the summary would be if it ended here; since the start, not since the \
+                       last of these.";
+    let mut interval = summary("interval", description);
+    interval["properties"]["time"] = reference("time");
+    if let Some(required) = interval["required"].as_array_mut() {
+        required.push("time".into());
+    }
+    interval
+}
+
+fn summary(kind: &str, description: &str) -> Value {
     let by_listener = object(
         "The drops of one listener.",
         &json!({
@@ -228,7 +245,7 @@ fn summary() -> Value {
             "drops": reference("drops"),
         }),
     );
-    let by_listener = with(
+    let by_listener = with_optional(
         by_listener,
         json!({
             "asked": {
@@ -261,6 +278,21 @@ fn summary() -> Value {
             "untimed": count(),
         }),
     );
+    let by_listener = with_optional(
+        by_listener,
+        json!({
+            "sampled_out": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "How many of them have no line of their own, for want of detail.",
+            },
+            "others": {
+                "const": true,
+                "description": "These are all listeners of the namespace that the table of \
+                                totals has no room for; totals by reason are exact all the same.",
+            },
+        }),
+    );
     let names: Vec<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
     let counter = object(
         "The kernel's count, and how much of it named drops explain.",
@@ -271,10 +303,21 @@ fn summary() -> Value {
             "explained": count(),
         }),
     );
+    let counter = with_optional(
+        counter,
+        json!({
+            "in_flight": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "How much came while both were read: as much may stand on one \
+                                side only.",
+            },
+        }),
+    );
     let summary = object(
-        "The last line.",
+        description,
         &json!({
-            "type": {"const": "summary"},
+            "type": {"const": kind},
             "duration_s": number("number", 0, None),
             "drops": reference("drops"),
             "clients": count(),
@@ -285,12 +328,15 @@ fn summary() -> Value {
             "by_listener": {"type": "array", "items": by_listener},
             "counters": {"type": "array", "items": counter},
             "lost_events": count(),
-            "sampled_out": count(),
-            "missed_probes": count(),
+            "sampled_out": described(count(), "Events that --detail held back; they are counted."),
+            "missed_probes": described(
+                count(),
+                "Runs of a probe that the kernel left out; each cost one event at most.",
+            ),
             "uncounted_drops": count(),
             "forgotten_clients": count(),
             "unfollowed_clients": count(),
         }),
     );
-    with(summary, json!({"accept_latency": latency}))
+    with_optional(summary, json!({"accept_latency": latency}))
 }

@@ -26,18 +26,24 @@ const PATIENCE: Duration = Duration::from_secs(240);
 pub(crate) struct Case {
     name: String,
     body: Box<dyn Fn() -> Result<()>>,
+    patience: Duration,
 }
 
 impl Case {
     pub(crate) fn new(name: impl Into<String>, body: impl Fn() -> Result<()> + 'static) -> Self {
-        Self { name: name.into(), body: Box::new(body) }
+        Self { name: name.into(), body: Box::new(body), patience: PATIENCE }
+    }
+
+    /// The same with more time, for one that is large.
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The case as the test harness wants it.
     pub(crate) fn trial(self) -> Trial {
-        let Self { name, body: _ } = self;
+        let Self { name, body: _, patience } = self;
         Trial::test(name.clone(), move || {
-            let said = in_own_process(&name, &[], PATIENCE);
+            let said = in_own_process(&name, &[], patience);
             said.map(|said| eprint!("{said}")).map_err(|error| Failed::from(format!("{error:#}")))
         })
     }

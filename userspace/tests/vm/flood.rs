@@ -34,7 +34,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn stopped() -> Result<()> {
     let home = Home::here()?;
     let mut setting = Setting::make(&FLOOD, Family::V4)?;
-    let trace = Trace::start(Vantage::Host(&home), &[])?;
+    let trace = Trace::start(Vantage::Host(&home), &["--detail", "all"])?;
     trace.signal(Signal::STOP)?;
     let played = setting.play(&FLOOD)?;
     trace.signal(Signal::CONT)?;

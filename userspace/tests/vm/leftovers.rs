@@ -29,7 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// What BPF and kprobes hold at one moment.
 #[derive(Debug, PartialEq, Eq)]
-struct Held {
+pub(crate) struct Held {
     programs: BTreeSet<u32>,
     maps: BTreeSet<u32>,
     links: BTreeSet<u32>,
@@ -37,7 +37,7 @@ struct Held {
 }
 
 impl Held {
-    fn now() -> Result<Self> {
+    pub(crate) fn now() -> Result<Self> {
         let programs = loaded_programs().map(|program| Ok(program?.id()));
         let maps = loaded_maps().map(|map| Ok(map?.id()));
         let links = loaded_links().map(|link| Ok(link?.id()));
@@ -50,6 +50,22 @@ impl Held {
             probes: probes.lines().map(str::to_owned).collect(),
         })
     }
+
+    /// Waits until nothing more is held than this.
+    pub(crate) fn await_again(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let after = match Self::now() {
+                Ok(after) if after == *self => return Ok(()),
+                // One of them went away between being listed and being looked at.
+                other => other,
+            };
+            if Instant::now() > deadline {
+                bail!("left behind: {:?}, where before was {self:?}", after?);
+            }
+            sleep(PAUSE);
+        }
+    }
 }
 
 fn end(signal: Signal) -> Result<()> {
@@ -60,17 +76,5 @@ fn end(signal: Signal) -> Result<()> {
     ensure!(during.maps.len() > before.maps.len(), "no map to be seen: {during:?}");
     process.signal(signal)?;
     process.wait()?;
-
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let after = match Held::now() {
-            Ok(after) if after == before => return Ok(()),
-            // One of them went away between being listed and being looked at.
-            other => other,
-        };
-        if Instant::now() > deadline {
-            bail!("left behind: {:?}, where before was {before:?}", after?);
-        }
-        sleep(PAUSE);
-    }
+    before.await_again()
 }

@@ -5,8 +5,8 @@
 //! its own and compares syndrop's events and totals with what the clients saw and with the
 //! kernel's own counters.
 
-mod branches;
 mod application;
+mod branches;
 mod bystander;
 mod campaign;
 mod case;
@@ -16,6 +16,7 @@ mod denial;
 mod doctor;
 mod endings;
 mod filters;
+mod fire;
 mod flood;
 mod flow;
 mod gates;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         healthy::cases(),
         mixed::cases(),
         flood::cases(),
+        fire::cases(),
         filters::cases(),
         clients::cases(),
         text::cases(),
@@ -95,11 +97,16 @@ fn main() -> ExitCode {
     .flatten()
     .collect::<Vec<_>>();
     if let Some(name) = case::chosen() {
+        cases.extend(fire::full());
         cases.extend([bystander::case(), campaign::case(), crowd::case()]);
         return case::perform(&cases, &name);
     }
     // Cases change settings of the whole guest and use its CPUs: one at a time.
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    // They take minutes, so they run only where they are named.
+    if arguments.filter.as_deref().is_some_and(|filter| filter.starts_with("full")) {
+        cases.extend(fire::full());
+    }
     let trials = campaign::trials(&arguments).into_iter();
     let trials = trials.chain(cases.into_iter().map(Case::trial)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -189,7 +189,7 @@ fn judge(outcomes: &[Outcome], netns: u64, moved: &Counters, report: &Report) ->
         let refused = u64::try_from(outcome.refused.len())?;
         totals.insert(outcome.reason.to_owned(), refused);
         let bound = End::from(outcome.listener.bound());
-        by_listener.insert(bound, BTreeMap::from([(outcome.reason.to_owned(), refused)]));
+        by_listener.insert(Some(bound), BTreeMap::from([(outcome.reason.to_owned(), refused)]));
         let ends = outcome.refused.iter().map(|flow| (flow.client.into(), flow.server.into()));
         flows.extend(ends.map(|(peer, local)| (outcome.reason, outcome.cpu, peer, local)));
     }

@@ -182,6 +182,21 @@ impl Peer {
         self.heard.iter().filter(|(_, segment)| segment.rst).map(|(flow, _)| *flow)
     }
 
+    /// Reads what is there and does not wait.
+    pub(crate) fn listen(&mut self) -> Result<()> {
+        while let Some(packet) = self.tun.try_receive()? {
+            self.hear(&packet)?;
+        }
+        Ok(())
+    }
+
+    /// The clients that were sent a SYN-ACK, and nothing that was heard is kept.
+    pub(crate) fn take_answered(&mut self) -> Vec<Flow> {
+        let answered = self.answered().collect();
+        self.heard.clear();
+        answered
+    }
+
     /// Reads until the kernel has answered an echo request. Packets leave the link in the order
     /// in which they were sent, so all answers to earlier packets have been read then.
     pub(crate) fn settle(&mut self) -> Result<()> {

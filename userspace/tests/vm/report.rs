@@ -18,6 +18,7 @@ enum Line {
     Drop(Box<DropEvent>),
     Notice(Box<Notice>),
     Lost(Lost),
+    Interval(Interval),
     Summary(Summary),
 }
 
@@ -129,6 +130,20 @@ pub(crate) struct Owner {
     pub(crate) container: Option<String>,
 }
 
+/// The listener of a total, which may be several.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TotalOwner {
+    pub(crate) netns: u64,
+    pub(crate) inode: Option<u64>,
+    pub(crate) cookie: Option<String>,
+    pub(crate) bound: Option<End>,
+    pub(crate) pid: Option<u32>,
+    pub(crate) comm: Option<String>,
+    pub(crate) cgroup: Option<String>,
+    pub(crate) container: Option<String>,
+}
+
 /// Events that could not be reported.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,15 +195,28 @@ pub(crate) struct ListenerLatency {
     pub(crate) max_s: f64,
 }
 
+/// How it stood on the way; a summary, with the time.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Interval {
+    pub(crate) time: String,
+    #[serde(flatten)]
+    pub(crate) summary: Summary,
+}
+
 /// Drops of one listener.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListenerTotal {
-    pub(crate) local: End,
-    pub(crate) listener: Owner,
+    /// Unknown only where `others` says so.
+    pub(crate) local: Option<End>,
+    pub(crate) listener: TotalOwner,
     pub(crate) drops: BTreeMap<String, u64>,
     pub(crate) asked: Option<u32>,
     pub(crate) clipped: Option<bool>,
+    #[serde(default)]
+    pub(crate) sampled_out: u64,
+    #[serde(default)]
+    pub(crate) others: bool,
 }
 
 /// A kernel counter of one network namespace, and how much of it syndrop explains.
@@ -197,8 +225,10 @@ pub(crate) struct ListenerTotal {
 pub(crate) struct CounterTotal {
     pub(crate) netns: u64,
     pub(crate) name: String,
-    pub(crate) kernel: u64,
+    pub(crate) kernel: Option<u64>,
     pub(crate) explained: u64,
+    #[serde(default)]
+    pub(crate) in_flight: u64,
 }
 
 /// A whole run.
@@ -208,6 +238,8 @@ pub(crate) struct Report {
     pub(crate) drops: Vec<DropEvent>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) lost: Vec<Lost>,
+    /// Empty unless they were asked for.
+    pub(crate) intervals: Vec<Interval>,
     pub(crate) summary: Summary,
 }
 
@@ -222,7 +254,7 @@ impl Report {
             bail!("the first line is no header: {:?}", text.lines().next());
         };
         let (mut drops, mut notices) = (Vec::new(), Vec::new());
-        let (mut lost, mut summary) = (Vec::new(), None);
+        let (mut lost, mut intervals, mut summary) = (Vec::new(), Vec::new(), None);
         for line in lines {
             ensure!(summary.is_none(), "there are lines after the summary: {text}");
             match line? {
@@ -233,11 +265,15 @@ impl Report {
                     line.since.parse::<Timestamp>().context("since when events were lost")?;
                     lost.push(line);
                 }
+                Line::Interval(line) => {
+                    line.time.parse::<Timestamp>().context("when an interval ended")?;
+                    intervals.push(line);
+                }
                 Line::Summary(line) => summary = Some(line),
             }
         }
         let summary = summary.with_context(|| format!("there is no summary: {text}"))?;
-        Ok(Self { header, drops, notices, lost, summary })
+        Ok(Self { header, drops, notices, lost, intervals, summary })
     }
 }
 
@@ -249,14 +285,15 @@ impl Summary {
 
     /// The counters of one namespace that moved, as the kernel counted them.
     pub(crate) fn kernel(&self, netns: u64) -> Counters {
-        let moved = self.counters.iter().filter(|line| line.netns == netns && line.kernel != 0);
-        moved.map(|line| (line.name.clone(), line.kernel)).collect()
+        let moved =
+            self.counters.iter().filter(|line| line.netns == netns && line.kernel != Some(0));
+        moved.filter_map(|line| Some((line.name.clone(), line.kernel?))).collect()
     }
 
     /// Fails if anything that a kernel counter counted is left over, in any namespace.
     pub(crate) fn ensure_explained(&self) -> Result<()> {
         for line in &self.counters {
-            ensure!(line.kernel == line.explained, "something is left over: {line:?}");
+            ensure!(line.kernel == Some(line.explained), "something is left over: {line:?}");
         }
         Ok(())
     }

@@ -203,7 +203,8 @@ fn totals(row: &Scenario, setting: &Setting, played: &Played, report: &Report) -
             ensure!(listener.drops == drops, "the listener's drops are not {drops:?}");
             let same = listener.listener.inode == setting.rig.listener.inode();
             ensure!(same || row.kind == Kind::Mptcp, "another listener");
-            ensure!(listener.local == End::from(setting.rig.listener.bound()), "another listener");
+            let bound = End::from(setting.rig.listener.bound());
+            ensure!(listener.local == Some(bound), "another listener");
         }
         _ => bail!("not the listeners that were expected: {listeners:?}"),
     }

@@ -13,15 +13,15 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Reads them all, now.
-    pub fn take() -> Self {
-        Self::of(&Namespaces::enumerate())
+    /// Of what was read, namespace by namespace, after they were looked for.
+    pub fn new(start: BTreeMap<u32, Option<TcpExt>>, namespaces: &Namespaces) -> Self {
+        Self { start, complete: namespaces.complete() }
     }
 
+    #[cfg(test)]
     pub(super) fn of(namespaces: &Namespaces) -> Self {
-        let start =
-            namespaces.inums().map(|netns| (netns, namespaces.counters(netns).ok())).collect();
-        Self { start, complete: namespaces.complete() }
+        let start = namespaces.inums().map(|netns| (netns, namespaces.counters(netns).ok()));
+        Self::new(start.collect(), namespaces)
     }
 
     /// How far a namespace's counters moved from the start until now, or `None` if that is not

@@ -111,6 +111,7 @@ fn counter(line: &Line, several: bool) -> Markup {
     let (class, words) = match line.balance() {
         Balance::Even => ("even", "entirely".to_owned()),
         Balance::Unknown => ("", "the kernel's own count is not known".to_owned()),
+        Balance::InFlight(apart) => ("", format!("{} came while both were read", digits(apart))),
         Balance::LeftOver(left) => {
             let unattributed = match line.unattributed {
                 0 => String::new(),

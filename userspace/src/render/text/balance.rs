@@ -10,6 +10,9 @@ use super::summary::{counted, wrapped};
 use crate::reconcile::{Balance, Line, other_sources};
 use crate::source::Losses;
 
+/// Why the two may differ by a little.
+const IN_FLIGHT: &str = "the difference came while both were read, and stands on one side only";
+
 /// Where the numbers begin.
 const INDENT: usize = 17;
 
@@ -40,7 +43,7 @@ impl Text {
             let balance = line.balance();
             let style = self.style(match balance {
                 Balance::Even => AnsiColor::Green.on_default(),
-                Balance::Unknown => Style::new(),
+                Balance::Unknown | Balance::InFlight(_) => Style::new(),
                 Balance::LeftOver(_) | Balance::Excess(_) => AnsiColor::Red.on_default(),
             });
             let Line { counter, explained, .. } = line;
@@ -52,6 +55,7 @@ impl Text {
             writeln!(out, "{style}{name:<INDENT$}{explained}{style:#}")?;
             match balance {
                 Balance::Even | Balance::Unknown => {}
+                Balance::InFlight(_) => wrapped(out, INDENT, IN_FLIGHT)?,
                 Balance::LeftOver(left) => wrapped(out, INDENT, &left_over(left, line, losses))?,
                 Balance::Excess(excess) => wrapped(out, INDENT, &too_many(excess))?,
             }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use jiff::civil::Time;
 
 use super::{OrDash, Text};
 use crate::catalogue;
@@ -55,6 +56,30 @@ impl Text {
         self.losses(out, losses)
     }
 
+    /// How it stands by now: what changes from one time to the next, and no advice.
+    pub(super) fn write_interval(
+        &self,
+        out: &mut dyn Write,
+        time: Time,
+        summary: &Summary,
+    ) -> io::Result<()> {
+        let Summary { duration, totals, counters, losses, latency: _ } = summary;
+        let bold = self.style(Style::new().bold());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        let (drops, seconds) = (counted(totals.count(), "drop"), duration.as_secs_f64());
+        writeln!(out)?;
+        writeln!(
+            out,
+            "{hour:02}:{minute:02}:{second:02} {bold}{drops}{bold:#} in {seconds:.1} s so far"
+        )?;
+        for total in totals.drops.iter().chain(&totals.notices) {
+            writeln!(out, "{:>8} {}", total.count, catalogue::of(total.reason).slug)?;
+        }
+        self.balance(out, counters, losses, several_namespaces(counters, &totals.by_listener))?;
+        self.losses(out, losses)?;
+        writeln!(out)
+    }
+
     fn reasons(&self, out: &mut dyn Write, totals: &[ReasonTotal]) -> io::Result<()> {
         let bold = self.style(Style::new().bold());
         for total in totals {
@@ -78,8 +103,12 @@ impl Text {
     ) -> io::Result<()> {
         let bold = self.style(Style::new().bold());
         for listener in listeners.iter().take(LISTENERS_MAX) {
-            let bound = OrDash(listener.id.bound);
-            write!(out, "{:>8} {bold}{bound}{bold:#}", listener.count())?;
+            let name = match listener.id.bound {
+                Some(bound) => bound.to_string(),
+                None if listener.id.is_others() => "all other listeners".to_owned(),
+                None => "-".to_owned(),
+            };
+            write!(out, "{:>8} {bold}{name}{bold:#}", listener.count())?;
             if let Some(limit) = listener.limit {
                 write!(out, "  queue limit {limit}")?;
             }
@@ -87,6 +116,9 @@ impl Text {
                 write!(out, ", clipped by somaxconn: listen() asked for {asked}")?;
             }
             match (&listener.owner.comm, listener.owner.pid) {
+                (None, None) if listener.id.is_others() => {
+                    write!(out, "  for which the table of totals has no room")?;
+                }
                 (None, None) => write!(out, "  owner unknown")?,
                 (comm, pid) => {
                     let comm = OrDash(comm.as_deref().map(Foreign));
@@ -114,12 +146,16 @@ impl Text {
     }
 
     fn losses(&self, out: &mut dyn Write, losses: &Losses) -> io::Result<()> {
-        let (events, probes) = (losses.events(), losses.probes());
+        let (events, missed) = (losses.events(), losses.probes());
         let (forgotten, unfollowed) = (losses.clients_forgotten, losses.clients_unfollowed);
-        let whole = events + probes + losses.totals_full + forgotten + unfollowed == 0;
+        let all = [events, missed, losses.totals_full, forgotten, unfollowed];
+        let whole = all.iter().all(|&count| count == 0);
         let style = self.style(if whole { Style::new() } else { AnsiColor::Red.on_default() });
-        let (events, probes) = (counted(events, "event"), counted(probes, "probe"));
+        let (events, probes) = (counted(events, "event"), counted(missed, "probe"));
         write!(out, "{style}{events} lost, {probes} missed")?;
+        if missed > 0 {
+            write!(out, " (at most {})", counted(missed, "event"))?;
+        }
         if losses.totals_full > 0 {
             write!(out, ", {} uncounted", counted(losses.totals_full, "drop"))?;
         }

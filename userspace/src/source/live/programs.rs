@@ -60,11 +60,14 @@ pub enum ProgramsError {
 /// # Errors
 /// The first refusal; nothing stays attached then.
 pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Ebpf, ProgramsError> {
-    let config = Config { filter: settings.filter, ..plan.config };
+    let config = Config { filter: settings.filter, detail: settings.detail, ..plan.config };
     let level: u8 = if settings.verbose { LOG_DEBUG } else { LOG_NOTHING };
     let mut loader = loader();
     for map in application::needless(settings.asked) {
         loader.map_max_entries(map, 1);
+    }
+    if let Some(rows) = settings.rows {
+        loader.map_max_entries("TOTALS", rows);
     }
     let mut ebpf = loader
         .btf(None)

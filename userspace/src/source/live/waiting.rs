@@ -99,6 +99,21 @@ impl Waiting {
         self.due.clear();
     }
 
+    /// Events of a listener were held back: of none of its clients is it known any more. Says how
+    /// many there were.
+    pub(super) fn hole_at(&mut self, listener: &ListenerId) -> u64 {
+        let own = self
+            .clients
+            .extract_if(|_, refused| listener.is_others() || refused.latest.listener == *listener);
+        let mut left = 0;
+        for (client, refused) in own {
+            self.due.remove(&(refused.due_ns, client));
+            left += 1;
+        }
+        self.unfollowed += left;
+        left
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.clients.len()
@@ -111,7 +126,7 @@ impl Waiting {
 
     /// How many are gone.
     pub(super) fn totals(&self) -> impl Iterator<Item = Total> {
-        self.gone.iter().map(|(&bucket, &count)| Total { bucket, count })
+        self.gone.iter().map(|(&bucket, &count)| Total::whole(bucket, count))
     }
 
     fn remove(&mut self, client: &Client) -> Option<SynDrop> {
@@ -150,8 +165,8 @@ mod tests {
     use ebpf_probes::{Evidence, Reason, Stage};
 
     use super::{FOLLOWED_MAX, SECOND_NS, Waiting};
-    use crate::decode::SynDrop;
     use crate::decode::sample::{packet, syn_drop};
+    use crate::decode::{ListenerId, SynDrop};
 
     /// The n-th refusal, so many seconds after the start, of a client that was refused at 0 first.
     fn refusal(peer: &str, attempt: u32, seconds: u64) -> SynDrop {
@@ -245,6 +260,23 @@ mod tests {
             waiting.see(&refusal(&peer, 2, 1));
         }
         assert_eq!((waiting.len(), waiting.unfollowed()), (FOLLOWED_MAX, 3));
+    }
+
+    #[test]
+    fn a_hole_at_one_listener_leaves_the_clients_of_others() {
+        let mut waiting = Waiting::default();
+        let other = SynDrop {
+            listener: ListenerId { inode: Some(2), ..syn_drop().listener },
+            ..refusal("192.0.2.9:1025", 1, 0)
+        };
+        waiting.see(&refusal(CLIENT, 1, 0));
+        waiting.see(&other);
+        assert_eq!(waiting.hole_at(&syn_drop().listener), 1);
+        assert_eq!((waiting.len(), waiting.unfollowed()), (1, 1));
+        let gone = waiting.expire(at(3));
+        assert_eq!(gone.iter().map(|gone| gone.listener).collect::<Vec<_>>(), [other.listener]);
+        waiting.see(&other);
+        assert_eq!(waiting.hole_at(&ListenerId::others(Some(7))), 1, "it may be any of them");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use crate::decode::{AcceptQueue, Family, ListenerId, Packet, SynDrop, Sysctls};
 use crate::incident::{Incident, Owner};
 use crate::latency::{AcceptLatency, ListenerLatency, Quantiles};
 use crate::ndjson::{
-    AcceptLatencyLine, Digits, DropLine, Header, LatencyLine, ListenerLine, ProbeLine, SummaryLine,
-    Time,
+    AcceptLatencyLine, Digits, DropLine, Header, LatencyLine, ListenerLine, ListenerTotalLine,
+    ProbeLine, SummaryLine, Time,
 };
 use crate::source::Backlogs;
 
@@ -69,6 +69,14 @@ pub(super) fn backlogs(line: &SummaryLine) -> Backlogs {
         Some(((sock, inode), line.asked?))
     });
     Backlogs(asked.collect::<HashMap<_, _>>())
+}
+
+/// The same for a line of the summary.
+pub(super) fn total_listener(line: &ListenerTotalLine) -> ListenerId {
+    if line.others {
+        return ListenerId::others(line.listener.netns);
+    }
+    listener(&line.listener)
 }
 
 impl From<ListenerLine<'_>> for Owner {

@@ -161,7 +161,8 @@ impl<R: Read> Lines<R> {
                 self.ended = true;
                 self.batch.push(Item::Summary(Box::new(summary)));
             }
-            Line::Other => {}
+            // What an interval said is in the events and in the summary.
+            Line::Interval(_) | Line::Other => {}
         }
         true
     }

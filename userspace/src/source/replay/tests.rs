@@ -1,8 +1,9 @@
 use std::io::{self, Read};
 
 use ebpf_probes::{Counter, Evidence, Filter, Reason};
+use proptest::prelude::*;
 
-use super::{Event, Next, OwnerFilter, Replay, ReplayError, Snapshot, Source};
+use super::{Event, Next, Occasion, OwnerFilter, Replay, ReplayError, Snapshot, Source};
 
 const HEADER: &str = r#"{"type":"header","schema":1,"syndrop":"0.1.0","kernel":"6.12.107","host":"web1","attach":"kprobe","time":"2026-11-20T11:12:48.000000000Z","probes":[],"unobservable":[],"inferred":["syn-queue-full"]}"#;
 const LOST: &str = r#"{"type":"lost","events":12,"since":"2026-11-20T11:12:49.000000000Z"}"#;
@@ -38,7 +39,7 @@ fn replay_up_to(
         let mut replay = Replay::open("rec", recording, filter, count).await?;
         let mut events = Vec::new();
         while replay.next(&mut events).await? == Next::More {}
-        let snapshot = replay.snapshot(&mut events)?;
+        let snapshot = replay.snapshot(Occasion::End, &mut events)?;
         Ok((replay, events, snapshot))
     })
 }
@@ -256,7 +257,7 @@ fn a_filter_by_owner_judges_events_and_what_has_none() {
             let replay = Replay::open("rec", recording, Filter::ALL, None).await.unwrap();
             let (mut replay, mut events) = (replay.of_owner(owner), Vec::new());
             while replay.next(&mut events).await.unwrap() == Next::More {}
-            let snapshot = replay.snapshot(&mut events).unwrap();
+            let snapshot = replay.snapshot(Occasion::End, &mut events).unwrap();
             let shown = snapshot.totals.iter().filter(|total| total.bucket.shown);
             (notes(&events).len(), shown.map(|total| total.count).sum::<u64>())
         })
@@ -264,4 +265,61 @@ fn a_filter_by_owner_judges_events_and_what_has_none() {
     assert_eq!(filtered("nginx"), (0, 7));
     assert_eq!(filtered("redis"), (0, 1));
     assert_eq!(filtered("sshd"), (0, 0));
+}
+
+/// A recording with a line of each kind.
+fn recorded() -> Vec<u8> {
+    let interval = SUMMARY.replace("summary", "interval");
+    let drop = drop_line("accept-queue-full-syn", 80);
+    lines(&[HEADER, &drop, LOST, &interval, &drop, SUMMARY]).into_inner().into_bytes()
+}
+
+/// Everything that is done with a recording, numbers added up included.
+fn survives(bytes: Vec<u8>) {
+    if let Ok((_, _, snapshot)) = replay(io::Cursor::new(bytes), Filter::ALL) {
+        let _ = crate::reconcile::reconcile(&snapshot);
+        let totals = crate::totals::Tally::default().totals(&snapshot, |_| Default::default());
+        let _ = (totals.count(), snapshot.losses.events(), snapshot.losses.probes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn any_damage_is_survived(
+        at in 0..recorded().len(), with: u8, more in 0..recorded().len(), noise: Vec<u8>,
+    ) {
+        let mut bytes = recorded();
+        bytes[at] = with;
+        bytes.splice(more..more, noise.iter().copied());
+        survives(bytes);
+        survives(noise);
+    }
+
+    #[test]
+    fn any_number_is_survived(nth in 0..200_usize, number: u64) {
+        let text = String::from_utf8(recorded()).unwrap();
+        let digits: Vec<_> = text.match_indices(|c: char| c.is_ascii_digit()).collect();
+        let (at, _) = digits[nth * digits.len() / 200];
+        let end = text[at..].find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
+        survives([&text[..at], &number.to_string(), &text[at + end..]].concat().into_bytes());
+    }
+}
+
+#[test]
+fn numbers_that_do_not_add_up_are_survived() {
+    let text = String::from_utf8(recorded()).unwrap();
+    for (count, most) in [("\":4", u64::MAX), ("\":3", u64::MAX), ("\"events\":12", u64::MAX)] {
+        let name = count.split(':').next().unwrap();
+        survives(text.replace(count, &format!("{name}:{most}")).repeat(2).into_bytes());
+    }
+    let all = text.replace("\":4", &format!("\":{}", u64::MAX));
+    let all = all.replace("\":3", &format!("\":{}", u64::MAX));
+    let all = all.replace("\":5", &format!("\":{}", u64::MAX));
+    survives(
+        all.replace("\":12", &format!("\":{}", u64::MAX)).replace("\":2}", "\":7}").into_bytes(),
+    );
+    let twice = LOST.replace("12", &u64::MAX.to_string());
+    survives(lines(&[HEADER, &twice, &twice]).into_inner().into_bytes());
 }

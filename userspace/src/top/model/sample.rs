@@ -13,7 +13,7 @@ use crate::decode::sample::{packet, syn_drop};
 use crate::decode::{AcceptQueue, Bucket, Listener, ListenerId, SynDrop, Sysctls};
 use crate::enrich::{Holder, Membership, OwnedListener, Process};
 use crate::incident::{Incident, Owner};
-use crate::source::{Losses, NetnsCounter, Snapshot, Total};
+use crate::source::{Backlogs, Losses, NetnsCounter, Snapshot, Total};
 use crate::totals::Tally;
 
 pub(crate) const NETNS: u32 = 4_026_531_840;
@@ -55,7 +55,8 @@ pub(crate) fn owned(
             ..Membership::default()
         },
     };
-    let holder = Some(Holder { first: Arc::new(process), pids: vec![144, 145, 146] });
+    let holder =
+        Some(Holder { first: Arc::new(process), others: Vec::new(), pids: vec![144, 145, 146] });
     OwnedListener { listener, holder }
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn total(listener: ListenerId, reason: Reason, count: u64) -> Total {
         shown: true,
         moves: Counters::NONE,
     };
-    Total { bucket, count }
+    Total::whole(bucket, count)
 }
 
 pub(crate) fn snapshot(seconds: u64, totals: Vec<Total>) -> Snapshot {
@@ -78,6 +79,7 @@ pub(crate) fn snapshot(seconds: u64, totals: Vec<Total>) -> Snapshot {
         counter,
         kernel: Some(drops),
         explained: Some(drops),
+        in_flight: 0,
     };
     Snapshot {
         duration: Duration::from_secs(seconds),
@@ -85,6 +87,8 @@ pub(crate) fn snapshot(seconds: u64, totals: Vec<Total>) -> Snapshot {
         losses: Losses::default(),
         counters: vec![counter(Counter::ListenOverflows), counter(Counter::ListenDrops)],
         owners: None,
+        backlogs: Backlogs::default(),
+        latency: None,
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn lines(
 /// A line across the screen with what is known of the listener in it.
 fn rule(row: &Row, width: usize, theme: &Theme) -> Line<'static> {
     let dash = theme.glyphs.rule();
-    let limit = row.accept.map(|queue| match set_by(&row.listener()) {
+    let limit = row.accept.map(|queue| match set_by(&row.listener(), None) {
         Some(SetBy::Backlog) => format!("limit {} by backlog", queue.limit),
         Some(SetBy::Somaxconn) => format!("limit {} by somaxconn", queue.limit),
         None => format!("limit {}", queue.limit),
