@@ -43,6 +43,21 @@ fn height(number: u64, top: u64) -> u64 {
     if number == 0 { 0 } else { height.max(6) }
 }
 
+/// From which bin to which each limit was in force. One holds until another one is seen, and the
+/// first held before.
+fn limits(peaks: &[Option<Peak>]) -> Vec<(usize, usize, u32)> {
+    let mut runs: Vec<(usize, usize, u32)> = Vec::new();
+    for (nth, limit) in peaks.iter().map(|peak| peak.and_then(|peak| peak.limit)).enumerate() {
+        match (runs.last_mut(), limit) {
+            (Some(run), Some(limit)) if run.2 != limit => runs.push((nth, nth + 1, limit)),
+            (Some(run), _) => run.1 = nth + 1,
+            (None, Some(limit)) => runs.push((0, nth + 1, limit)),
+            (None, None) => {}
+        }
+    }
+    runs
+}
+
 /// The colour of each reason: the most frequent ones have one of their own.
 struct Palette(Vec<Reason>);
 
@@ -123,6 +138,14 @@ impl Page<'_> {
         let rank = |reason| palette.0.iter().position(|own| *own == reason);
         drops.sort_by_key(|(reason, _)| (rank(*reason).unwrap_or(COLOURS), *reason));
         let mut below = 0;
+        let bars: Vec<_> = drops
+            .iter()
+            .map(|(reason, count)| {
+                let high = height(*count, top).min(HEIGHT - below);
+                below += high;
+                (palette.class(*reason), HEIGHT - below, high)
+            })
+            .collect();
         html! {
             @if !drops.is_empty() {
                 g {
@@ -133,11 +156,9 @@ impl Page<'_> {
                             (digits(*count)) " " (catalogue::of(*reason).slug)
                         }
                     }
-                    @for (reason, count) in &drops {
-                        @let high = height(*count, top).min(HEIGHT - below);
-                        rect class={ "bar " (palette.class(*reason)) } x=(nth * STEP)
-                            y=(HEIGHT - below - high) width=(STEP - 1) height=(high) {}
-                        @let _ = { below += high; };
+                    @for (class, y, high) in &bars {
+                        rect class={ "bar " (class) } x=(nth * STEP) y=(y) width=(STEP - 1)
+                            height=(high) {}
                     }
                 }
             }
@@ -268,11 +289,9 @@ impl Page<'_> {
         let bins = &self.report.timeline.bins;
         let peaks: Vec<_> = bins.iter().map(|bin| of(bin, place)).collect();
         let Some(longest) = longest else { return html! { p.note { (name) ": not known" } } };
-        let limits = peaks.iter().flatten().filter_map(|peak| peak.limit);
-        let limit = limits.clone().max();
+        let limit = peaks.iter().flatten().filter_map(|peak| peak.limit).max();
         let top = u64::from(limit.unwrap_or(0).max(longest.len));
         let top = round_up(top + top / 20);
-        let mut last = None;
         html! {
             figure.queue {
                 figcaption {
@@ -293,14 +312,9 @@ impl Page<'_> {
                             }
                         }
                     }
-                    @for (nth, peak) in peaks.iter().enumerate() {
-                        // The limit holds until another one is seen.
-                        @let limit = peak.and_then(|peak| peak.limit).or(last).or(limits.clone().next());
-                        @let _ = { last = limit; };
-                        @if let Some(limit) = limit {
-                            @let y = HEIGHT - height(limit.into(), top);
-                            line.limit x1=(nth * STEP) x2=((nth + 1) * STEP) y1=(y) y2=(y) {}
-                        }
+                    @for (from, to, limit) in limits(&peaks) {
+                        @let y = HEIGHT - height(limit.into(), top);
+                        line.limit x1=(from * STEP) x2=(to * STEP) y1=(y) y2=(y) {}
                     }
                 }))
             }
@@ -310,7 +324,8 @@ impl Page<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HEIGHT, height, round_up};
+    use super::{HEIGHT, height, limits, round_up};
+    use crate::report::Peak;
 
     #[test]
     fn the_top_of_an_axis_is_round_and_not_too_low() {
@@ -318,6 +333,14 @@ mod tests {
         {
             assert_eq!(round_up(number), top, "{number}");
         }
+    }
+
+    #[test]
+    fn a_limit_holds_until_another_one_is_seen() {
+        let peak = |limit| Some(Peak { len: 1, limit: Some(limit) });
+        let peaks = [None, peak(8), None, peak(8), peak(16), None];
+        assert_eq!(limits(&peaks), [(0, 4, 8), (4, 6, 16)]);
+        assert!(limits(&[None, Some(Peak { len: 1, limit: None })]).is_empty());
     }
 
     #[test]
