@@ -17,6 +17,7 @@ mod charts;
 mod clients;
 mod facts;
 mod listeners;
+mod queues;
 mod summary;
 mod words;
 
