@@ -90,8 +90,8 @@ impl Page<'_> {
                 figure {
                     (self.plot(top, "drops", &html! {
                         @for (nth, bin) in timeline.bins.iter().enumerate() {
-                            (self.hole(nth, bin))
                             (self.stack(nth, bin, top, &palette))
+                            (self.hole(nth, bin))
                         }
                     }))
                     ul.legend {
