@@ -66,7 +66,13 @@ impl Browser {
             .env("LD_LIBRARY_PATH", libraries.join(":"))
             .env("FONTCONFIG_FILE", path("fonts.conf"))
             .env("HOME", self.home.path())
-            .args(["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr"])
+            .args([
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--hide-scrollbars",
+                "--enable-logging=stderr",
+            ])
             .arg(format!("--user-data-dir={}", path("profile").display()))
             .arg(format!("--log-net-log={}", path("net").display()))
             .arg(format!("--window-size={width},900"));

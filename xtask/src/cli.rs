@@ -46,13 +46,15 @@ pub(crate) struct Demo {
     pub(crate) kernel: KernelChoice,
 }
 
-/// Run the tests: host tests, lints, the BPF object's freshness, the kernel tests in guests.
+/// Run the tests: host tests, lints, a report's page in a browser, the BPF object's freshness, the
+/// kernel tests in guests.
 ///
 /// Without options all of it on the kernels that are tested by default, some ten minutes on two
 /// cores once everything is fetched. The last line counts what passed, failed and was skipped.
 #[derive(Args)]
 pub(crate) struct Test {
-    /// Only what needs no guest: formatting, lints, unit tests, licences, the BPF object
+    /// Only what needs no guest: formatting, lints, unit tests, a page in a browser, licences, the
+    /// BPF object
     #[arg(long)]
     host: bool,
     /// Only the kernel tests, on these series or on the default ones

@@ -20,10 +20,9 @@ What Prometheus needs in scrape_configs:
     static_configs:
       - targets: ['localhost:19435']
 
-Costs: the probes are those of `syndrop trace` and cost nothing but where a handshake is refused
-or a request is made. A scrape reads the totals, the kernel's counters and every listener: some
-milliseconds, more with many network namespaces. docs/metrics.md lists the metrics and has rules
-for alerts.";
+Costs: the probes are those of `syndrop trace`, which run for packets of handshakes. A scrape
+reads the totals, the kernel's counters and every listener: some milliseconds, more with many
+network namespaces. docs/metrics.md lists the metrics and has rules for alerts.";
 
 /// Arguments of `metrics`.
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use super::output::{OutputError, printed};
 use super::{filter, replay, runtime, stop};
 use crate::cli;
 use crate::exit::{Exit, Failure};
-use crate::filter::Notices;
+use crate::filter::{Notices, shows_every_drop};
 use crate::pipeline::{self, Limits, PipelineError, Sinks};
 use crate::render::Html;
 use crate::source::replay::Replay;
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &cli::Report) -> Result<Exit, Failure> {
             replay = Replay::open(&name, reader, filter, None) => replay,
         };
         let mut page = Vec::new();
-        let mut html = Html::new(command());
+        let mut html = Html::new(command(), !shows_every_drop(&filter));
         let sinks = Sinks { render: &mut html, data: &mut page, status: &mut io::stderr() };
         match pipeline::run(&mut replay?, sinks, Limits::default(), stop).await {
             Ok(_) => Ok::<_, Failure>(Some(page)),

@@ -17,6 +17,7 @@ mod charts;
 mod clients;
 mod facts;
 mod listeners;
+mod queues;
 mod summary;
 mod words;
 
@@ -27,6 +28,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 #[derive(Debug)]
 pub struct Html {
     command: String,
+    narrowed: bool,
     opening: Opening,
     report: Report,
     notes: Vec<String>,
@@ -35,6 +37,7 @@ pub struct Html {
 /// All that the parts of a page are made of.
 struct Page<'a> {
     command: &'a str,
+    narrowed: bool,
     opening: &'a Opening,
     report: &'a Report,
     notes: &'a [String],
@@ -42,9 +45,15 @@ struct Page<'a> {
 }
 
 impl Html {
-    /// A page that says by which command it was made.
-    pub fn new(command: String) -> Self {
-        Self { command, opening: Opening::default(), report: Report::default(), notes: Vec::new() }
+    /// A page that says by which command it was made, and whether a filter of that hides drops.
+    pub fn new(command: String, narrowed: bool) -> Self {
+        Self {
+            command,
+            narrowed,
+            opening: Opening::default(),
+            report: Report::default(),
+            notes: Vec::new(),
+        }
     }
 }
 
@@ -75,8 +84,8 @@ impl Render for Html {
             // What was quiet until the end belongs to the picture.
             self.report.timeline.at(end);
         }
-        let Self { command, opening, report, notes } = self;
-        let page = Page { command, opening, report, notes, summary };
+        let Self { command, narrowed, opening, report, notes } = self;
+        let page = Page { command, narrowed: *narrowed, opening, report, notes, summary };
         out.write_all(page.markup().into_string().as_bytes())
     }
 }

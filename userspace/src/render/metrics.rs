@@ -1,6 +1,6 @@
 //! Metrics as Prometheus reads them: OpenMetrics, and the older text format made of it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -170,7 +170,9 @@ fn older(text: &str) -> String {
                     kind => ("", kind),
                 };
                 let help = help.take().unwrap_or_default();
-                out += &format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}\n");
+                // Nothing is ever wrong with writing to a string.
+                let _ = writeln!(out, "# HELP {name}{suffix} {help}");
+                let _ = writeln!(out, "# TYPE {name}{suffix} {kind}");
             }
             (Some("#"), ..) => {}
             _ => {
@@ -258,6 +260,8 @@ impl Series<'_, '_> {
     }
 }
 
+type Gauge = fn(&Queues) -> Option<u64>;
+
 fn labels(place: &Place) -> Labels<'_> {
     vec![("listener", &place.listener), ("netns", &place.netns)]
 }
@@ -276,7 +280,6 @@ impl Collector for Metrics {
             });
             series.counters(name, rows)?;
         }
-        type Gauge = fn(&Queues) -> Option<u64>;
         let gauges: [(&'static str, Gauge); 4] = [
             ("syndrop_accept_queue_length", |queues| queues.accept.map(|(len, _)| len)),
             ("syndrop_accept_queue_limit", |queues| queues.accept.map(|(_, limit)| limit)),

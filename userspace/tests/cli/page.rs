@@ -42,6 +42,7 @@ fn filters_are_those_of_a_replay() {
     let some = page(&[NOTICES, "--reason", "accept-queue-full-ack"]);
     assert!(!some.contains(r#"<article id="accept-queue-full-syn">"#));
     assert!(some.contains("refused <b>2 packets</b>"), "{some}");
+    assert!(some.contains("Narrowed by a filter") && !all.contains("Narrowed by a filter"));
     // What a filter hides explains the kernel's counters all the same.
     assert!(
         some.contains("<td>entirely</td>") || some.contains(r#"<td class="words">entirely</td>"#)

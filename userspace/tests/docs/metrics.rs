@@ -62,7 +62,9 @@ groups:
   - name: syndrop
     rules:
       - alert: TcpConnectionsRefused
-        expr: sum by (instance, listener, netns, reason) (increase(syndrop_drops_total[5m])) > 0
+        expr: >
+          sum by (instance, listener, netns, reason) (increase(syndrop_drops_total{
+            reason=~'.*accept-queue-full.*|syn-queue-full|syn-backlog-reserved'}[5m])) > 0
         annotations:
           summary: '{{ $labels.listener }} refused {{ $value | humanize }} packets: {{ $labels.reason }}'
           description: 'syndrop explain {{ $labels.reason }} says what to do'
@@ -88,7 +90,8 @@ groups:
           summary: 'syndrop missed something: its totals are lower bounds'
 ```
 
-The accept queue refuses when it is *longer* than its limit; the rule fires before that.
+Other reasons are often the doing of the other end, a scanner or a health check; they are worth a
+graph rather than an alert. The accept queue refuses when it is *longer* than its limit; the rule fires before that.
 
 ## Grafana
 

@@ -1,4 +1,5 @@
-//! The tests that need no guest: formatting, lints, unit tests, licences, the BPF object.
+//! The tests that need no guest: formatting, lints, unit tests, the page of a report in a browser,
+//! licences, the BPF object.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Charts: drops by reason, and both queues of the listeners that dropped most.
+//! The chart of drops by reason, and what every chart is made of.
 //!
 //! A drawing stretches to whatever width there is, so nothing that must be legible is in it: axes
 //! and legends are text beside it. Each bar says its numbers when it is pointed at, and a table
@@ -10,21 +10,19 @@ use ebpf_probes::Reason;
 use maud::{Markup, html};
 
 use super::Page;
-use super::words::{address, counted, digits, fine_clock, process, share, width};
+use super::words::{counted, digits, fine_clock, share, width};
 use crate::catalogue;
-use crate::report::{Bin, Peak, Story};
+use crate::report::Bin;
 
 /// Height of a drawing in its own units; a bin is [`STEP`] wide.
-const HEIGHT: u64 = 1000;
-const STEP: usize = 10;
+pub(super) const HEIGHT: u64 = 1000;
+pub(super) const STEP: usize = 10;
 
 /// Reasons with a colour of their own; the others share one.
 const COLOURS: usize = 7;
-/// Listeners whose queues are drawn.
-const DRAWN: usize = 6;
 
 /// A round number that is not less, for the top of an axis.
-fn round_up(number: u64) -> u64 {
+pub(super) fn round_up(number: u64) -> u64 {
     let mut scale = 1;
     loop {
         for step in [1, 2, 4, 5, 8, 10] {
@@ -37,7 +35,7 @@ fn round_up(number: u64) -> u64 {
 }
 
 /// How high a bar is; what is not nothing can be seen.
-fn height(number: u64, top: u64) -> u64 {
+pub(super) fn height(number: u64, top: u64) -> u64 {
     let height = u128::from(number) * u128::from(HEIGHT) / u128::from(top.max(1));
     let height = u64::try_from(height).unwrap_or(HEIGHT).min(HEIGHT);
     if number == 0 { 0 } else { height.max(6) }
@@ -61,7 +59,7 @@ impl Page<'_> {
     }
 
     /// From when to when a bin lasts.
-    fn span(&self, nth: usize) -> String {
+    pub(super) fn span(&self, nth: usize) -> String {
         let timeline = &self.report.timeline;
         let time = |nth| timeline.time(nth).map(|time| fine_clock(time, timeline.width()));
         match (time(nth), time(nth + 1)) {
@@ -92,8 +90,8 @@ impl Page<'_> {
                 figure {
                     (self.plot(top, "drops", &html! {
                         @for (nth, bin) in timeline.bins.iter().enumerate() {
-                            (self.hole(nth, bin))
                             (self.stack(nth, bin, top, &palette))
+                            (self.hole(nth, bin))
                         }
                     }))
                     ul.legend {
@@ -123,6 +121,14 @@ impl Page<'_> {
         let rank = |reason| palette.0.iter().position(|own| *own == reason);
         drops.sort_by_key(|(reason, _)| (rank(*reason).unwrap_or(COLOURS), *reason));
         let mut below = 0;
+        let bars: Vec<_> = drops
+            .iter()
+            .map(|(reason, count)| {
+                let high = height(*count, top).min(HEIGHT - below);
+                below += high;
+                (palette.class(*reason), HEIGHT - below, high)
+            })
+            .collect();
         html! {
             @if !drops.is_empty() {
                 g {
@@ -133,11 +139,9 @@ impl Page<'_> {
                             (digits(*count)) " " (catalogue::of(*reason).slug)
                         }
                     }
-                    @for (reason, count) in &drops {
-                        @let high = height(*count, top).min(HEIGHT - below);
-                        rect class={ "bar " (palette.class(*reason)) } x=(nth * STEP)
-                            y=(HEIGHT - below - high) width=(STEP - 1) height=(high) {}
-                        @let _ = { below += high; };
+                    @for (class, y, high) in &bars {
+                        rect class={ "bar " (class) } x=(nth * STEP) y=(y) width=(STEP - 1)
+                            height=(high) {}
                     }
                 }
             }
@@ -155,7 +159,7 @@ impl Page<'_> {
     }
 
     /// A drawing between its axes.
-    fn plot(&self, top: u64, what: &str, bars: &Markup) -> Markup {
+    pub(super) fn plot(&self, top: u64, what: &str, bars: &Markup) -> Markup {
         let timeline = &self.report.timeline;
         let wide = timeline.bins.len().max(1) * STEP;
         let whole =
@@ -220,89 +224,6 @@ impl Page<'_> {
                         }
                     }
                 }
-            }
-        }
-    }
-
-    pub(super) fn queues_over_time(&self) -> Markup {
-        let stories = self.report.most_first();
-        let known = |story: &Story| story.accept.is_some() || story.syn.is_some();
-        let mut drawn: Vec<_> =
-            stories.into_iter().filter(|(_, story)| story.drops > 0 && known(story)).collect();
-        let more = drawn.len().saturating_sub(DRAWN);
-        drawn.truncate(DRAWN);
-        if drawn.is_empty() {
-            return html! {};
-        }
-        html! {
-            section id="queues" {
-                h2 { "Both queues and their limit" }
-                p.note {
-                    "Each bar is the longest that the queue was at a drop within "
-                    (width(self.report.timeline.width()))
-                    "; where there is no bar, nothing was dropped and the length is not known. "
-                    "The line is the limit. The kernel refuses when the accept queue is "
-                    em { "longer" } " than its limit, so such a queue holds one more than it says."
-                }
-                @for (place, story) in &drawn {
-                    h3 { (address(&story.id)) " " span.soft { (process(&story.owner)) } }
-                    div.pair {
-                        (self.queue(*place, "Accept queue", story.accept, |bin, place| bin.queues.get(&place)?.accept))
-                        (self.queue(*place, "SYN queue", story.syn, |bin, place| bin.queues.get(&place)?.syn))
-                    }
-                }
-                @if more > 0 {
-                    p.note { (counted(more as u64, "more listener")) " had fewer drops and are not drawn." }
-                }
-            }
-        }
-    }
-
-    fn queue(
-        &self,
-        place: usize,
-        name: &str,
-        longest: Option<Peak>,
-        of: fn(&Bin, usize) -> Option<Peak>,
-    ) -> Markup {
-        let bins = &self.report.timeline.bins;
-        let peaks: Vec<_> = bins.iter().map(|bin| of(bin, place)).collect();
-        let Some(longest) = longest else { return html! { p.note { (name) ": not known" } } };
-        let limits = peaks.iter().flatten().filter_map(|peak| peak.limit);
-        let limit = limits.clone().max();
-        let top = u64::from(limit.unwrap_or(0).max(longest.len));
-        let top = round_up(top + top / 20);
-        let mut last = None;
-        html! {
-            figure.queue {
-                figcaption {
-                    (name) ": up to " b { (digits(longest.len.into())) }
-                    @if let Some(limit) = longest.limit { ", limit " (digits(limit.into())) }
-                }
-                (self.plot(top, name, &html! {
-                    @for (nth, peak) in peaks.iter().enumerate() {
-                        @if let Some(peak) = peak {
-                            @let over = peak.limit.is_some_and(|limit| peak.len > limit);
-                            @let high = height(peak.len.into(), top);
-                            rect class=(if over { "bar over" } else { "bar len" }) x=(nth * STEP)
-                                y=(HEIGHT - high) width=(STEP - 1) height=(high) {
-                                title {
-                                    (self.span(nth)) ": " (peak.len)
-                                    @if let Some(limit) = peak.limit { " of " (limit) }
-                                }
-                            }
-                        }
-                    }
-                    @for (nth, peak) in peaks.iter().enumerate() {
-                        // The limit holds until another one is seen.
-                        @let limit = peak.and_then(|peak| peak.limit).or(last).or(limits.clone().next());
-                        @let _ = { last = limit; };
-                        @if let Some(limit) = limit {
-                            @let y = HEIGHT - height(limit.into(), top);
-                            line.limit x1=(nth * STEP) x2=((nth + 1) * STEP) y1=(y) y2=(y) {}
-                        }
-                    }
-                }))
             }
         }
     }

@@ -114,7 +114,9 @@ fn client_cells(client: &Client, endings: bool) -> Markup {
             }
             td.num data-label="never got in" { (digits(client.gone)) }
         } @else {
-            td.num data-label="refused for at least" { (seconds(client.refused_for)) }
+            td.num data-label="refused for at least" {
+                @if client.refused_for.is_zero() { "–" } @else { (seconds(client.refused_for)) }
+            }
         }
     }
 }

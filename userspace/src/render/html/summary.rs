@@ -25,6 +25,12 @@ impl Page<'_> {
                 p.when { (self.when()) }
                 p.lead { (self.lead()) }
                 (self.figures())
+                @if self.narrowed {
+                    p.note {
+                        "Narrowed by a filter: what it hides is not on this page. "
+                        code { (Foreign(self.command)) }
+                    }
+                }
                 @if !self.gaps().is_empty() {
                     p.warn {
                         "This recording is not whole: "

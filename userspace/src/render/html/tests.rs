@@ -40,7 +40,7 @@ fn incidents() -> Vec<Incident> {
 }
 
 fn page(opening: &Opening, incidents: &[Incident], summary: &Summary) -> String {
-    let (mut html, mut out) = (Html::new("syndrop report x".to_owned()), Vec::new());
+    let (mut html, mut out) = (Html::new("syndrop report x".to_owned(), false), Vec::new());
     html.opening(&mut out, opening).unwrap();
     for incident in incidents {
         html.incident(&mut out, incident).unwrap();

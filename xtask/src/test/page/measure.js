@@ -4,9 +4,13 @@ onload = () => {
   const page = frame.contentDocument;
   const style = element => frame.contentWindow.getComputedStyle(element);
   const all = selector => [...page.querySelectorAll(selector)];
+  // What has a size and, in a chart, lies within it.
   const shown = selector => all(selector).filter(element => {
     const box = element.getBoundingClientRect();
-    return box.width > 0 && box.height > 0;
+    const chart = element.ownerSVGElement?.getBoundingClientRect();
+    const within = !chart || (box.left >= chart.left - 1 && box.right <= chart.right + 1 &&
+      box.top >= chart.top - 1 && box.bottom <= chart.bottom + 1);
+    return box.width > 0 && box.height > 0 && within;
   }).length;
   const texts = all('main *').filter(element =>
     [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()) &&
