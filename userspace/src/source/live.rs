@@ -3,7 +3,7 @@
 //! Totals and counters belong together: what the kernel counted since the start is compared with
 //! what the probes counted since the same moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, sleep_until};
 
 use super::{
-    Event, Losses, Lost, NetnsCounter, Next, Occasion, Opening, Settings, Snapshot, Source,
+    Event, Losses, Lost, NetnsCounter, Next, Occasion, Opening, Settings, Snapshot, Source, Total,
 };
 use crate::decode::{self, SynDrop};
 use crate::filter;
@@ -29,7 +29,7 @@ use diagnostics::Diagnostics;
 use programs::ProgramsError;
 use refused::{Clients, boot_ns};
 use sampled::Sampled;
-use steady::Steady;
+use steady::{InFlight, Steady};
 use table::{Table, since};
 use waiting::Waiting;
 
@@ -80,7 +80,9 @@ pub struct Live {
     lost_told: u64,
     whole_since: Timestamp,
     baseline: Baseline,
-    before: Steady<()>,
+    before: Vec<Total>,
+    /// What came while these were read.
+    in_flight: InFlight,
     /// Holds the programs; they go with it.
     _ebpf: Ebpf,
 }
@@ -129,7 +131,8 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
         lost_told: 0,
         whole_since: time,
         baseline,
-        before: Steady { rows, counters: BTreeMap::new(), in_flight },
+        before: rows,
+        in_flight,
         _ebpf: ebpf,
     })
 }
@@ -304,8 +307,8 @@ impl Source for Live {
             }
         }
         self.holes(into)?;
-        let counters = moved(&namespaces, &self.before, &now);
-        let mut totals = since(&self.before.rows, now.rows);
+        let counters = moved(&namespaces, &self.in_flight, &now);
+        let mut totals = since(&self.before, now.rows);
         if let Some(waiting) = &mut self.waiting {
             self.sampled.forget(&self.table, waiting)?;
             totals.extend(waiting.totals());
@@ -342,7 +345,7 @@ fn settle() {
 /// each where the kernel refused connections without any probe having seen it.
 fn moved(
     namespaces: &Namespaces,
-    before: &Steady<()>,
+    before: &InFlight,
     now: &Steady<Option<TcpExt>>,
 ) -> Vec<NetnsCounter> {
     let dropped: BTreeSet<u32> = now
@@ -359,7 +362,7 @@ fn moved(
     let rows = told.flat_map(|(&netns, &delta)| {
         Counter::ALL.iter().map(move |&counter| {
             let slot = counter as usize;
-            let between = [&before.in_flight, &now.in_flight].map(|by| by.get(&netns));
+            let between = [before, &now.in_flight].map(|by| by.get(&netns));
             NetnsCounter {
                 netns,
                 counter,

@@ -21,7 +21,16 @@ use crate::kernels::{self, Kernel};
 
 /// Cases about the command line, filters and formats: what they are about happens above the
 /// kernel, so in the whole matrix one kernel is enough.
-const SAME_EVERYWHERE: [&str; 6] = ["filter::", "text::", "ends::", "usage::", "run::", "doctor::"];
+const SAME_EVERYWHERE: [&str; 8] = [
+    "filter::",
+    "text::",
+    "ends::",
+    "usage::",
+    "run::",
+    "doctor::",
+    "fire::namespaces-come-and-go",
+    "fire::nobody-reads",
+];
 
 /// Runs the matrix to its end, whatever fails in between, and adds it all to `tally`.
 ///

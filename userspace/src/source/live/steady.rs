@@ -19,6 +19,9 @@ const READINGS: usize = 6;
 /// How far the named events moved each counter of a namespace.
 type Explained = [u64; Counter::COUNT];
 
+/// How much was explained by what came between; namespaces where that is nothing are left out.
+pub(super) type InFlight = BTreeMap<u32, Explained>;
+
 /// What was read.
 #[derive(Debug)]
 pub(super) struct Steady<T> {
@@ -26,8 +29,8 @@ pub(super) struct Steady<T> {
     pub(super) rows: Vec<Total>,
     /// The counters of each namespace.
     pub(super) counters: BTreeMap<u32, T>,
-    /// How much was explained by what came between; namespaces where that is nothing are left out.
-    pub(super) in_flight: BTreeMap<u32, Explained>,
+    /// What came between.
+    pub(super) in_flight: InFlight,
 }
 
 /// Reads the counters of these namespaces, and of each that the totals name. `settle` waits until

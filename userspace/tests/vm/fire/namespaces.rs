@@ -64,7 +64,7 @@ fn knock(address: SocketAddr) -> Result<OwnedFd> {
 
 fn in_a_thread<T: Send>(make: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     match thread::scope(|scope| scope.spawn(make).join()) {
-        Ok(made) => made,
+        Ok(outcome) => outcome,
         Err(panic) => resume_unwind(panic),
     }
 }
