@@ -13,7 +13,15 @@ use crate::pipeline::Limits;
 use crate::render;
 use crate::source::{Settings, Source, live};
 
+/// It would never end.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to count drops with --detail none: none is told then; leave one of the two out")]
+struct NoneToCount;
+
 pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
+    if arguments.detail.rate == 0 && arguments.output.count.is_some() {
+        return Err(NoneToCount.into());
+    }
     let filter = filter(&arguments.filter, Notices::None)?;
     let before = |reason| hooks::BEFORE_LISTENER.contains(reason);
     let asked = Asked {

@@ -136,6 +136,21 @@ fn it_ends_when_its_time_is_over() {
 }
 
 #[test]
+fn it_says_on_the_way_how_it_stands() {
+    let limits = Limits {
+        duration: Some(Duration::from_secs(25)),
+        interval: Some(Duration::from_secs(10)),
+        count: None,
+    };
+    let source = Script { rest: drops(1), ..script(vec![Step::Yield(drops(1))]) };
+    let (ended, lines, _) = written(source, limits, pending());
+    ended.unwrap();
+    // What is counted by then is told before.
+    assert_eq!(kinds(&lines), ["header", "drop", "drop", "interval", "interval", "summary"]);
+    assert_eq!(lines[3]["drops"]["accept-queue-full-syn"], 9);
+}
+
+#[test]
 fn after_so_many_drops_it_ends() {
     let limits = Limits { count: Some(3), ..Limits::default() };
     let source =

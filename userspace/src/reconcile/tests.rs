@@ -82,6 +82,18 @@ fn to_explain_more_than_the_kernel_counted_is_no_balance() {
 }
 
 #[test]
+fn what_came_while_both_were_read_is_claimed_by_neither() {
+    let of = |explained, in_flight| {
+        let totals = vec![total(Some(7), Reason::SynBacklogReserved, true, explained)];
+        let read = NetnsCounter { in_flight, ..read(7, ListenDrops, Some(100)) };
+        lines(totals, vec![read])[0].balance()
+    };
+    assert_eq!(of(100, 5), Balance::Even);
+    assert_eq!((of(95, 5), of(105, 5)), (Balance::InFlight(5), Balance::InFlight(5)));
+    assert_eq!((of(94, 5), of(106, 5)), (Balance::LeftOver(6), Balance::Excess(6)));
+}
+
+#[test]
 fn counters_that_nobody_read_are_unknown() {
     let totals = vec![total(Some(7), Reason::AcceptQueueFullAck, true, 5)];
     let lines = lines(totals, vec![read(7, ListenDrops, None)]);

@@ -11,10 +11,10 @@ pub struct Foreign<'a>(pub &'a str);
 impl fmt::Display for Foreign<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
-            if !prints_as_itself(c) {
-                write!(f, "{}", c.escape_default())?;
-            } else {
+            if prints_as_itself(c) {
                 f.write_char(c)?;
+            } else {
+                write!(f, "{}", c.escape_default())?;
             }
         }
         Ok(())

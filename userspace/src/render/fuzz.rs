@@ -11,6 +11,9 @@ use crate::decode::sample::syn_drop;
 use crate::gate::Gate;
 use crate::incident::{Incident, Owner};
 
+/// Makes a format.
+type Make = fn(Gate) -> Box<dyn Render>;
+
 /// Strings that somebody might choose who means harm, and any others.
 fn foreign() -> impl Strategy<Value = String> {
     let nasty =
@@ -53,7 +56,7 @@ proptest! {
     #[test]
     fn no_name_steers_a_terminal_or_adds_a_line(name in foreign()) {
         let gate = Gate::default;
-        let formats: [(&str, fn(Gate) -> Box<dyn Render>); 5] = [
+        let formats: [(&str, Make); 5] = [
             ("text", |_| Box::new(Text::new(TimeZone::UTC, false))),
             ("json", |_| Box::new(Json)),
             ("github", |gate| Box::new(Github::new(gate))),

@@ -3,35 +3,33 @@
 //! Totals and counters belong together: what the kernel counted since the start is compared with
 //! what the probes counted since the same moment.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::future::pending;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray, RingBuf};
-use ebpf_probes::{Counter, Filter, Loss, Reason, WAKE_NS};
+use ebpf_probes::{Filter, Loss, Reason, WAKE_NS};
 use jiff::Timestamp;
-use rustix::thread::{MembarrierCommand, membarrier};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, sleep_until};
 
-use super::{
-    Event, Losses, Lost, NetnsCounter, Next, Occasion, Opening, Settings, Snapshot, Source,
-};
+use super::{Event, Losses, Lost, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
 use crate::decode::{self, SynDrop};
 use crate::filter;
 use crate::kernel::fields::Need;
 use crate::kernel::hooks;
-use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights, TcpExt};
+use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights};
 use crate::latency::AcceptLatency;
 use application::Application;
+use books::{Opened, Running, moved};
 use diagnostics::Diagnostics;
 use programs::ProgramsError;
 use refused::{Clients, boot_ns};
 use sampled::Sampled;
-use steady::Steady;
+use steady::{InFlight, Steady};
 use table::{Table, since};
 use waiting::Waiting;
 
@@ -41,6 +39,7 @@ pub use error::LiveError;
 mod cost;
 pub use application::SoFar;
 pub(crate) mod application;
+mod books;
 mod diagnostics;
 mod error;
 mod missed;
@@ -58,12 +57,11 @@ const BATCH: usize = 512;
 /// Batches after which whatever was in the ring is taken, even if more keeps coming.
 const FULL_RING: usize = 16;
 
+/// Readings of the totals until two agree. Under flood they may never.
+const READINGS: usize = 6;
+
 /// Within this time after a record, the probes may leave others in the ring without a word.
 const LOOK_AGAIN: Duration = Duration::from_nanos(WAKE_NS + WAKE_NS / 10);
-
-/// What moves in a namespace only where a listener refuses something.
-const REFUSALS: [Counter; 3] =
-    [Counter::ListenDrops, Counter::ListenOverflows, Counter::TcpReqQFullDrop];
 
 /// The probes, attached.
 pub struct Live {
@@ -87,7 +85,9 @@ pub struct Live {
     lost_told: u64,
     whole_since: Timestamp,
     baseline: Baseline,
-    before: Steady<()>,
+    before: Vec<Total>,
+    /// What came while these were read.
+    in_flight: InFlight,
     /// Holds the programs; they go with it.
     ebpf: Ebpf,
 }
@@ -117,9 +117,9 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let clients = Clients::take(&mut ebpf)?;
     let application = Application::take(&mut ebpf, settings.asked)?;
     let namespaces = Namespaces::enumerate();
-    let counters = |netns| namespaces.counters(netns).ok();
+    let mut opened = Opened { table: &table, namespaces: &namespaces };
     let Steady { rows, counters, in_flight } =
-        steady::read(namespaces.inums(), || table.rows(), counters, settle)?;
+        steady::read(&mut opened, namespaces.inums(), READINGS)?;
     let baseline = Baseline::new(counters, &namespaces);
     Ok(Live {
         opening: opening::describe(time, &plan),
@@ -138,7 +138,8 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
         lost_told: 0,
         whole_since: time,
         baseline,
-        before: Steady { rows, counters: BTreeMap::new(), in_flight },
+        before: rows,
+        in_flight,
         ebpf,
     })
 }
@@ -200,7 +201,7 @@ impl Live {
     /// If a map cannot be read.
     pub fn so_far(&self) -> Result<SoFar, LiveError> {
         let mut drops = HashMap::new();
-        for total in since(&self.before.rows, self.table.rows()?) {
+        for total in since(&self.before, self.table.rows()?) {
             if !total.bucket.reason.is_notice() {
                 *drops.entry(SoFar::key(&total.bucket.listener)).or_default() += total.count;
             }
@@ -263,6 +264,16 @@ impl Live {
         Ok(gone.len())
     }
 
+    /// Takes all that is in the ring, or as much as it holds if more keeps coming.
+    fn empty(&mut self, into: &mut Vec<Event>) -> Result<(), LiveError> {
+        for _ in 0..FULL_RING {
+            if !self.drain(into)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Says where the stream has a hole since the last time.
     fn holes(&mut self, into: &mut Vec<Event>) -> Result<(), LiveError> {
         let lost = self.lost(Loss::RingFull)? + self.undecodable;
@@ -320,20 +331,15 @@ impl Source for Live {
         into: &mut Vec<Event>,
     ) -> Result<Snapshot, LiveError> {
         let namespaces = Namespaces::enumerate();
-        let now = steady::read(
-            namespaces.inums(),
-            || self.table.rows(),
-            |netns| self.baseline.delta(&namespaces, netns),
-            settle,
-        )?;
-        for _ in 0..FULL_RING {
-            if !self.drain(into)? {
-                break;
-            }
-        }
+        // On the way it is soon said again.
+        let readings = if occasion == Occasion::End { READINGS } else { READINGS / 3 };
+        let inums: Vec<u32> = namespaces.inums().collect();
+        let mut running = Running { live: self, namespaces: &namespaces, into };
+        let now = steady::read(&mut running, inums, readings)?;
+        self.empty(into)?;
         self.holes(into)?;
-        let counters = moved(&namespaces, &self.before, &now);
-        let mut totals = since(&self.before.rows, now.rows);
+        let counters = moved(&namespaces, &self.in_flight, &now);
+        let mut totals = since(&self.before, now.rows);
         if let Some(waiting) = &mut self.waiting {
             self.sampled.forget(&self.table, waiting)?;
             totals.extend(waiting.totals());
@@ -359,48 +365,4 @@ impl Source for Live {
             owners: None,
         })
     }
-}
-
-/// Waits until every CPU is done with the packet that it is at: the network stack's code runs
-/// within RCU's read-side sections, and this command waits for all of these. Where the kernel does
-/// not know it (CPUs without ticks), the next look at the totals still comes a moment later.
-fn settle() {
-    let _ = membarrier(MembarrierCommand::Global);
-}
-
-/// How far the counters moved: of our own namespace, of each where something was dropped, and of
-/// each where the kernel refused connections without any probe having seen it.
-fn moved(
-    namespaces: &Namespaces,
-    before: &Steady<()>,
-    now: &Steady<Option<TcpExt>>,
-) -> Vec<NetnsCounter> {
-    let dropped: BTreeSet<u32> = now
-        .rows
-        .iter()
-        .filter_map(|row| row.bucket.listener.netns)
-        .chain(namespaces.own())
-        .collect();
-    let refused = |delta: &TcpExt| REFUSALS.iter().any(|&counter| delta.get(counter) > 0);
-    let told = now
-        .counters
-        .iter()
-        .filter(|(netns, delta)| dropped.contains(netns) || delta.as_ref().is_some_and(refused));
-    let rows = told.flat_map(|(&netns, &delta)| {
-        Counter::ALL.iter().map(move |&counter| {
-            let slot = counter as usize;
-            let between = [&before.in_flight, &now.in_flight].map(|by| by.get(&netns));
-            NetnsCounter {
-                netns,
-                counter,
-                kernel: delta.map(|delta| delta.get(counter)),
-                explained: None,
-                in_flight: between.into_iter().flatten().map(|by| by[slot]).sum(),
-            }
-        })
-    });
-    // One that not every kernel has is news only where it moved.
-    let told =
-        |row: &NetnsCounter| row.counter.is_everywhere() || row.kernel.is_some_and(|by| by > 0);
-    rows.filter(told).collect()
 }

@@ -22,8 +22,18 @@ use crate::kernels::{self, Kernel};
 
 /// Cases about the command line, filters and formats: what they are about happens above the
 /// kernel, so in the whole matrix one kernel is enough.
-const SAME_EVERYWHERE: [&str; 8] =
-    ["filter::", "text::", "ends::", "usage::", "run::", "doctor::", "metrics::", "top::"];
+const SAME_EVERYWHERE: [&str; 10] = [
+    "filter::",
+    "text::",
+    "ends::",
+    "usage::",
+    "run::",
+    "doctor::",
+    "metrics::",
+    "top::",
+    "fire::namespaces-come-and-go",
+    "fire::nobody-reads",
+];
 
 /// Runs the matrix to its end, whatever fails in between, and adds it all to `tally`.
 ///

@@ -234,6 +234,35 @@ fn what_does_not_agree_is_said_with_likely_sources() {
 }
 
 #[test]
+fn on_the_way_it_says_how_it_stands() {
+    let mut summary = summary();
+    summary.counters[0] = Line { in_flight: 2, ..line(7, Counter::ListenDrops, Some(6), 5) };
+    summary.losses.sampled_out = 3;
+    let time = Timestamp::from_second(1_700_000_000).unwrap();
+    let block = text(false, |text, out| text.interval(out, time, &summary));
+    insta::assert_snapshot!(block, @r"
+
+    22:13:20 5 drops in 10.0 s so far
+           5 syn-queue-full
+    ListenDrops      5 of 6 explained
+                     the difference came while both were read, and stands on one side only
+    0 events lost, 0 probes missed, 3 events sampled out
+
+    ");
+}
+
+#[test]
+fn listeners_that_share_a_row_are_told_as_such() {
+    let mut summary = summary();
+    let listener = &mut summary.totals.by_listener[0];
+    listener.id = ListenerId::others(Some(7));
+    (listener.limit, listener.owner) = (None, Owner::default());
+    let end = end(&summary);
+    let row = "       5 all other listeners  for which the table of totals has no room\n";
+    assert!(end.contains(row), "{end}");
+}
+
+#[test]
 fn without_drops_it_says_so() {
     let mut summary = summary();
     summary.totals.drops.clear();

@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ebpf_probes::Counter;
 
+use super::LiveError;
 use crate::source::Total;
-
-/// Readings of the totals until two agree. Under flood they may never.
-const READINGS: usize = 6;
 
 /// How far the named events moved each counter of a namespace.
 type Explained = [u64; Counter::COUNT];
+
+/// How much was explained by what came between; namespaces where that is nothing are left out.
+pub(super) type InFlight = BTreeMap<u32, Explained>;
 
 /// What was read.
 #[derive(Debug)]
@@ -26,35 +27,48 @@ pub(super) struct Steady<T> {
     pub(super) rows: Vec<Total>,
     /// The counters of each namespace.
     pub(super) counters: BTreeMap<u32, T>,
-    /// How much was explained by what came between; namespaces where that is nothing are left out.
-    pub(super) in_flight: BTreeMap<u32, Explained>,
+    /// What came between.
+    pub(super) in_flight: InFlight,
 }
 
-/// Reads the counters of these namespaces, and of each that the totals name. `settle` waits until
-/// whatever the kernel was in the middle of is done.
+/// What is read.
+pub(super) trait Books {
+    /// The counters of a namespace.
+    type Counters;
+
+    /// The totals, now.
+    fn rows(&mut self) -> Result<Vec<Total>, LiveError>;
+
+    /// A namespace's counters, now.
+    fn counters(&mut self, netns: u32) -> Self::Counters;
+
+    /// Waits until whatever the kernel was in the middle of is done.
+    fn settle(&mut self) -> Result<(), LiveError>;
+}
+
+/// Reads the counters of these namespaces, and of each that the totals name, so many times at most.
 ///
 /// # Errors
 /// If the totals cannot be read.
-pub(super) fn read<T, E>(
+pub(super) fn read<B: Books>(
+    books: &mut B,
     namespaces: impl IntoIterator<Item = u32>,
-    mut rows: impl FnMut() -> Result<Vec<Total>, E>,
-    mut counters: impl FnMut(u32) -> T,
-    mut settle: impl FnMut(),
-) -> Result<Steady<T>, E> {
-    let mut before = rows()?;
+    readings: usize,
+) -> Result<Steady<B::Counters>, LiveError> {
+    let mut before = books.rows()?;
     let mut pending: BTreeSet<u32> = namespaces.into_iter().collect();
     pending.extend(before.iter().filter_map(|row| row.bucket.listener.netns));
     let mut steady =
         Steady { rows: Vec::new(), counters: BTreeMap::new(), in_flight: BTreeMap::new() };
-    for reading in 1..=READINGS {
-        settle();
-        let read: Vec<_> = pending.iter().map(|&netns| (netns, counters(netns))).collect();
-        settle();
-        let after = rows()?;
+    for reading in 1..=readings {
+        books.settle()?;
+        let read: Vec<_> = pending.iter().map(|&netns| (netns, books.counters(netns))).collect();
+        books.settle()?;
+        let after = books.rows()?;
         let (was, is) = (explained(&before), explained(&after));
         for (netns, counters) in read {
             let [was, is] = [&was, &is].map(|by| by.get(&netns).copied().unwrap_or_default());
-            if was != is && reading < READINGS {
+            if was != is && reading < readings {
                 continue;
             }
             if was != is {
@@ -95,14 +109,13 @@ fn explained(rows: &[Total]) -> BTreeMap<u32, Explained> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-    use std::convert::Infallible;
-
     use ebpf_probes::{Counter, Evidence, Reason, Stage};
 
-    use super::{READINGS, Steady, read};
+    use super::{Books, LiveError, Steady, read};
     use crate::decode::{Bucket, ListenerId};
     use crate::source::Total;
+
+    const READINGS: usize = 6;
 
     fn row(netns: Option<u32>, count: u64) -> Total {
         let reason = Reason::AcceptQueueFullSyn;
@@ -117,20 +130,38 @@ mod tests {
         Total::whole(bucket, count)
     }
 
-    /// Reads namespaces 7 and 8, of which 8 is flooded for the first `noisy` readings of the
-    /// totals. Each counter is what the kernel counted by the latest reading of the totals.
-    fn with_noise(noisy: u64) -> (Steady<u64>, u64) {
-        let (readings, looks) = (Cell::new(0), Cell::new(0));
-        let rows = || {
-            readings.set(readings.get() + 1);
-            let loud = 100 * readings.get().min(noisy);
-            Ok::<_, Infallible>(vec![row(Some(7), 5), row(Some(8), loud), row(None, 3)])
-        };
-        let counters = |netns| {
-            looks.set(looks.get() + 1);
-            if netns == 8 { 100 * readings.get().min(noisy) } else { 5 }
-        };
-        (read([7], rows, counters, || ()).unwrap(), looks.get())
+    /// Namespaces 7 and 8, of which 8 is flooded for the first readings of the totals. Each counter
+    /// is what the kernel counted by the latest of these.
+    #[derive(Default)]
+    struct Noise {
+        until: u64,
+        readings: u64,
+        looks: u64,
+    }
+
+    impl Books for Noise {
+        type Counters = u64;
+
+        fn rows(&mut self) -> Result<Vec<Total>, LiveError> {
+            self.readings += 1;
+            let loud = 100 * self.readings.min(self.until);
+            Ok(vec![row(Some(7), 5), row(Some(8), loud), row(None, 3)])
+        }
+
+        fn counters(&mut self, netns: u32) -> u64 {
+            self.looks += 1;
+            if netns == 8 { 100 * self.readings.min(self.until) } else { 5 }
+        }
+
+        fn settle(&mut self) -> Result<(), LiveError> {
+            Ok(())
+        }
+    }
+
+    fn with_noise(until: u64) -> (Steady<u64>, u64) {
+        let mut noise = Noise { until, ..Noise::default() };
+        let steady = read(&mut noise, [7], READINGS).unwrap();
+        (steady, noise.looks)
     }
 
     fn count(steady: &Steady<u64>, netns: Option<u32>) -> u64 {

@@ -4,6 +4,7 @@ use ebpf_probes::{Counter, Evidence, Filter, Reason};
 use proptest::prelude::*;
 
 use super::{Event, Next, Occasion, OwnerFilter, Replay, ReplayError, Snapshot, Source};
+use crate::incident::Owner;
 
 const HEADER: &str = r#"{"type":"header","schema":1,"syndrop":"0.1.0","kernel":"6.12.107","host":"web1","attach":"kprobe","time":"2026-11-20T11:12:48.000000000Z","probes":[],"unobservable":[],"inferred":["syn-queue-full"]}"#;
 const LOST: &str = r#"{"type":"lost","events":12,"since":"2026-11-20T11:12:49.000000000Z"}"#;
@@ -278,7 +279,7 @@ fn recorded() -> Vec<u8> {
 fn survives(bytes: Vec<u8>) {
     if let Ok((_, _, snapshot)) = replay(io::Cursor::new(bytes), Filter::ALL) {
         let _ = crate::reconcile::reconcile(&snapshot);
-        let totals = crate::totals::Tally::default().totals(&snapshot, |_| Default::default());
+        let totals = crate::totals::Tally::default().totals(&snapshot, |_| Owner::default());
         let _ = (totals.count(), snapshot.losses.events(), snapshot.losses.probes());
     }
 }

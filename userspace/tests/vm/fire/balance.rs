@@ -31,7 +31,7 @@ const RECONCILED: [&str; 3] = ["ListenDrops", "ListenOverflows", "TCPReqQFullDro
 pub(super) fn two_cpus(size: Size) -> Result<()> {
     let home = Home::here()?;
     let mut castle = Castle::build()?;
-    let whole = Trace::start(Vantage::Host(&home), &["--interval", "1s"])?;
+    let whole = Trace::start(Vantage::Host(&home), &["--interval", "3s"])?;
     let narrow = ["--detail", "none", "--totals-rows", ROWS];
     let narrow = Trace::start(Vantage::Host(&home), &narrow)?;
 
