@@ -18,7 +18,7 @@ use crate::exit::Exit;
 /// Those that end a command.
 const USUAL: [SignalKind; 2] = [SignalKind::interrupt(), SignalKind::terminate()];
 
-/// Those that end one that holds the terminal, and has to give it back.
+/// Those that end one that holds the terminal, and has to give it back; the usual ones first.
 pub(super) const OF_A_TERMINAL: [SignalKind; 4] =
     [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
 
@@ -62,7 +62,8 @@ async fn listen(mut signals: Vec<Signal>, tell: oneshot::Sender<()>, at_last: fn
     any(&mut signals).await;
     // The pipeline may have ended by itself.
     let _ = tell.send(());
-    any(&mut signals).await;
+    // That a terminal goes away is no impatience of anybody's.
+    any(&mut signals[..USUAL.len()]).await;
     at_last();
     std::process::exit(Exit::Failed.code().into());
 }

@@ -93,22 +93,22 @@ fn surveys(
     place: Place,
     interval: Duration,
 ) -> io::Result<(oneshot::Sender<()>, mpsc::Receiver<Surveyed>)> {
-    let (begin, begun) = oneshot::channel();
+    let (begin, beginning) = oneshot::channel();
     let (sender, surveys) = mpsc::channel(1);
     thread::Builder::new().name("listeners".to_owned()).spawn(move || {
         let mut surveyor = Surveyor::new();
-        if begun.blocking_recv().is_err() {
+        if beginning.blocking_recv().is_err() {
             return;
         }
         loop {
-            let began = Instant::now();
+            let start = Instant::now();
             let looked = surveyor.look(place);
             let looked = looked.map(|survey| (enrich::owned(survey.listeners), survey.gaps));
             let failed = looked.is_err();
             if sender.blocking_send(looked).is_err() || failed {
                 return;
             }
-            thread::sleep(interval.saturating_sub(began.elapsed()));
+            thread::sleep(interval.saturating_sub(start.elapsed()));
         }
     })?;
     Ok((begin, surveys))
@@ -116,10 +116,11 @@ fn surveys(
 
 /// The model, and what it is fed from and shown on.
 struct View {
+    /// Given back first: to take the probes away keeps nobody waiting.
+    screen: Screen,
     filter: ebpf_probes::Filter,
     source: Live,
     model: Model,
-    screen: Screen,
     theme: Theme,
     enricher: Enricher,
     tally: Tally,
@@ -145,10 +146,10 @@ impl View {
             zone: TimeZone::system(),
         };
         Ok(Self {
+            screen: Screen::enter().map_err(TopError::Enter)?,
             filter,
             source,
             model: Model::new(board, arguments.sort),
-            screen: Screen::enter().map_err(TopError::Enter)?,
             theme,
             enricher: Enricher::default(),
             tally: Tally::default(),
@@ -164,12 +165,22 @@ impl View {
         loop {
             tokio::select! {
                 biased;
-                input = keys.recv() => match self.input(input)? {
-                    Then::GoOn => {}
-                    Then::Quit => return Ok(()),
-                    Then::Suspend => self.screen.suspend().map_err(TopError::Enter)?,
-                },
-                _ = continued.recv() => self.screen.resume().map_err(TopError::Enter)?,
+                input = keys.recv() => {
+                    let goes_on = match self.input(input)? {
+                        Then::GoOn => true,
+                        Then::Suspend => there(self.screen.suspend(), TopError::Enter)?,
+                        Then::Quit => false,
+                    };
+                    if !goes_on {
+                        return Ok(());
+                    }
+                }
+                _ = continued.recv() => {
+                    // A terminal that is hung up continues this process, too.
+                    if !there(self.screen.resume(), TopError::Enter)? {
+                        return Ok(());
+                    }
+                }
                 surveyed = surveys.recv() => self.look(surveyed.ok_or(TopError::Surveyor)??)?,
                 next = self.source.next(&mut self.batch) => {
                     self.take_in();
@@ -232,11 +243,17 @@ impl View {
     /// Says whether anybody is there to see it.
     fn show(&mut self) -> Result<bool, Failure> {
         let Self { model, theme, .. } = self;
-        match self.screen.draw(|frame| draw(frame, model, theme)) {
-            Ok(()) => Ok(true),
-            Err(error) if is_gone(&error) => Ok(false),
-            Err(error) => Err(TopError::Draw(error).into()),
-        }
+        there(self.screen.draw(|frame| draw(frame, model, theme)), TopError::Draw)
+    }
+}
+
+/// Whether somebody is at the terminal still, by what became of an attempt to use it. That nobody
+/// is, is an end like others.
+fn there(used: io::Result<()>, error: fn(io::Error) -> TopError) -> Result<bool, Failure> {
+    match used {
+        Ok(()) => Ok(true),
+        Err(gone) if is_gone(&gone) => Ok(false),
+        Err(source) => Err(error(source).into()),
     }
 }
 

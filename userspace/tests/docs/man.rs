@@ -68,6 +68,16 @@ const EXIT_STATUS_OF_RUN: &[(&str, &str)] = &[
     ("127", "CMD is not there."),
 ];
 
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("NO_COLOR", "If it is set and not empty, there are no colours, in top neither."),
+    (
+        "TERM, LC_ALL, LC_CTYPE, LANG",
+        "top draws with blocks where the locale is one of UTF-8 and the terminal is not the console \
+         of Linux, else with plain signs.",
+    ),
+    ("TZ", "The time zone that times are shown in."),
+];
+
 /// Pages of others that belong beside this one.
 const SEE_ALSO: &str = "ss(8), nstat(8), listen(2), accept(2), tcp(7), bpf(2), capabilities(7), \
                         dropwatch(1), tcpdrop-bpfcc(8), tcpsynbl-bpfcc(8)";
@@ -97,6 +107,8 @@ pub(crate) fn page() -> String {
     terms(&mut rest, EXIT_STATUS);
     rest.control("SS", ["Of run"]);
     terms(&mut rest, EXIT_STATUS_OF_RUN);
+    rest.control("SH", ["ENVIRONMENT"]);
+    terms(&mut rest, ENVIRONMENT);
     paragraphs(&mut rest, "SEE ALSO", &[SEE_ALSO]);
     page += &rest.render().replace(PREAMBLE, "");
     page

@@ -139,7 +139,7 @@ pub(crate) fn besieged() -> Model {
     let mut tally = Tally::default();
     let (mut syns, mut acks) = (0, 0);
     for second in 1..=12 {
-        let web_queue = if second < 4 { (second as u32 * 16, 64) } else { (65, 64) };
+        let web_queue = if second < 4 { (17, 64) } else { (65, 64) };
         let listeners = [
             owned(web, web_queue, 4, "nginx"),
             owned(idle, (0, 511), 0, "redis-server"),

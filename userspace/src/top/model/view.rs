@@ -53,6 +53,7 @@ impl SortBy {
 
 /// How it is looked at.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch with a key of its own")]
 pub struct View {
     /// What rows are sorted by.
     pub sort: SortBy,
