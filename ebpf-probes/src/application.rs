@@ -83,7 +83,7 @@ pub const WAIT_BUCKETS: usize = 2 + (((LAST - FIRST) as usize) << PARTS);
 const _: () = assert!(WAIT_BUCKETS <= u8::MAX as usize);
 
 /// The bucket of a time.
-#[inline(always)]
+#[inline]
 #[must_use]
 pub const fn wait_bucket(ns: u64) -> usize {
     if ns >> FIRST == 0 {

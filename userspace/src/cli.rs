@@ -121,6 +121,7 @@ pub enum Command {
 
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that can be given or not")]
 pub struct Trace {
     /// The format.
     #[command(flatten)]

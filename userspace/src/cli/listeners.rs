@@ -32,6 +32,7 @@ users' sockets.";
 
 /// Arguments of `listeners`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that can be given or not")]
 pub struct Listeners {
     /// Write JSON, one object a line, instead of text
     #[arg(long)]

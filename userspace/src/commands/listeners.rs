@@ -18,8 +18,8 @@ use crate::kernel::hooks::Asked;
 use crate::kernel::syn_queue::Belief;
 use crate::listeners::{Place, Surveyor};
 use crate::render::{self, Listeners, Table};
-use crate::source::Settings;
 use crate::source::live::{self, Live};
+use crate::source::{Settings, Source};
 
 /// Home, then clear to the end: what stays the same does not flicker.
 const REDRAW: &[u8] = b"\x1b[H\x1b[J";
@@ -65,6 +65,10 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
     runtime()?.block_on(async {
         tokio::pin!(stop);
         let live = settings(arguments).map(|settings| live::open(&settings)).transpose()?;
+        if let Some(live) = &live {
+            // Nobody is told that stderr is gone.
+            let _ = render::ready(&mut stderr(), live.opening(), false);
+        }
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

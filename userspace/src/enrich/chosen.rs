@@ -27,9 +27,8 @@ pub(super) struct Chosen {
     wanted: OwnerFilter,
     /// Where the last walk found a socket, and when that was confirmed.
     places: HashMap<u64, (Place, Instant)>,
-    /// When the last walk was, and from when on there may be another one.
+    /// When the last walk was, and from when on there may be one for what was not found before.
     walked: Option<Instant>,
-    next_new: Option<Instant>,
     next_again: Option<Instant>,
     /// Whether a listener was ever found to belong to one of them.
     judged: HashMap<ListenerId, bool>,
@@ -42,7 +41,6 @@ impl Chosen {
             wanted,
             places: HashMap::new(),
             walked: None,
-            next_new: None,
             next_again: None,
             judged: HashMap::new(),
         }
@@ -81,15 +79,14 @@ impl Chosen {
         if self.walked == Some(now) {
             return Some(false);
         }
-        let next = if again { self.next_again } else { self.next_new };
-        if next.is_some_and(|next| now < next) {
+        // A new listener is worth a walk at once: there are only so many.
+        if again && self.next_again.is_some_and(|next| now < next) {
             return None;
         }
         let began = Instant::now();
         self.walk(now);
         let took = began.elapsed();
         self.walked = Some(now);
-        self.next_new = Some(now + took);
         self.next_again = Some(now + PAUSE + took * PAUSE_PER_WALK);
         Some(self.places.contains_key(&inode))
     }

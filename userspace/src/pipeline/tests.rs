@@ -140,7 +140,7 @@ fn it_says_on_the_way_how_it_stands() {
     let limits = Limits {
         duration: Some(Duration::from_secs(25)),
         interval: Some(Duration::from_secs(10)),
-        count: None,
+        ..Limits::default()
     };
     let source = Script { rest: drops(1), ..script(vec![Step::Yield(drops(1))]) };
     let (ended, lines, _) = written(source, limits, pending());

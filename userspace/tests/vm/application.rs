@@ -24,6 +24,7 @@ const SOMAXCONN: u32 = 4;
 const FAST_OPEN: u32 = 0x602;
 /// Cookies for every client.
 const COOKIES: u32 = 2;
+const MULTIPATH: u16 = 8085;
 const HELLO: &[u8] = b"hello";
 const SLOW: Duration = Duration::from_millis(300);
 
@@ -48,14 +49,15 @@ struct Waited {
     bound: SocketAddr,
     asked: u32,
     bounds: Vec<(Duration, Duration)>,
-    _listener: Listener,
-    _accepted: Vec<TcpStream>,
+    listener: Listener,
+    /// Connections stay open to the end.
+    accepted: Vec<TcpStream>,
 }
 
 impl Waited {
     fn new(listener: Listener, asked: u32) -> Self {
         let bound = listener.bound();
-        Self { bound, asked, bounds: Vec::new(), _listener: listener, _accepted: Vec::new() }
+        Self { bound, asked, bounds: Vec::new(), listener, accepted: Vec::new() }
     }
 
     fn time(&mut self, wait: Duration, arrive: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -64,7 +66,7 @@ impl Waited {
         let queued = Instant::now();
         sleep(wait);
         let lower = queued.elapsed();
-        self._accepted.push(self._listener.accept()?.0);
+        self.accepted.push(self.listener.accept()?.0);
         self.bounds.push((lower, before.elapsed()));
         Ok(())
     }
@@ -111,22 +113,25 @@ fn waits_and_backlogs() -> Result<()> {
     peer.handshake(&peer.flow(Family::V4, 1, 8079))?;
     let trace = Trace::start(Vantage::Inside, &["--latency"])?;
 
-    let rows: [(Family, u16, i32, Arrive); 4] = [
-        (Family::V4, 8080, 1000, handshake),
-        (Family::V6, 8081, 2, handshake),
-        (Family::Mapped, 8082, -1, handshake),
-        (Family::V4, 8083, 4, at_once),
+    // No more at once than the Fast Open queue holds: these clients say nothing further.
+    let rows: [(Family, u16, i32, u16, Arrive); 4] = [
+        (Family::V4, 8080, 1000, 10, handshake),
+        (Family::V6, 8081, 2, 10, handshake),
+        (Family::Mapped, 8082, -1, 10, handshake),
+        (Family::V4, 8083, 4, 3, at_once),
     ];
     let mut all = Vec::new();
-    for (family, port, backlog, arrive) in rows {
+    for (family, port, backlog, clients, arrive) in rows {
         let address = match family {
             Family::Mapped => family.any(),
             _ => peer.link().server(family),
         };
         let listener = Listener::new(family, address, port, backlog)?;
         let mut waited = Waited::new(listener, backlog.cast_unsigned());
-        let flows: Vec<Flow> = (1..=10).map(|client| peer.flow(family, client, port)).collect();
+        let flows: Vec<Flow> =
+            (1..=clients).map(|client| peer.flow(family, client, port)).collect();
         waited.times(&mut peer, &flows, arrive)?;
+        eprintln!("{} accepted", waited.bound);
         all.push(waited);
     }
     sysctl::set("net.ipv4.tcp_syncookies", COOKIES)?;
@@ -146,20 +151,16 @@ fn multipath(address: std::net::IpAddr) -> Result<Option<Waited>> {
     if !Path::new("/proc/sys/net/mptcp/enabled").exists() {
         return Ok(None);
     }
-    let listener = Listener::of_kind(Kind::Mptcp, Family::V4, address, 8085, 7)?;
+    let listener = Listener::of_kind(Kind::Mptcp, Family::V4, address, MULTIPATH, 7)?;
     let mut waited = Waited::new(listener, 7);
     let mut clients = Vec::new();
     for (protocol, wait) in [(Some(ipproto::MPTCP), SLOW), (None, Duration::ZERO)] {
         let client =
             socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, protocol)?;
-        waited.time(wait, || Ok(connect(&client, &waited_address(address))?))?;
+        waited.time(wait, || Ok(connect(&client, &SocketAddr::new(address, MULTIPATH))?))?;
         clients.push(client);
     }
     Ok(Some(waited))
-}
-
-fn waited_address(address: std::net::IpAddr) -> SocketAddr {
-    SocketAddr::new(address, 8085)
 }
 
 /// A drop of the first listener, so that its row tells of the backlog.

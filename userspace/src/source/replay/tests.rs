@@ -248,15 +248,15 @@ fn a_filter_by_owner_judges_events_and_what_has_none() {
     let other = drop_line("accept-queue-full-syn", 80)
         .replace(r#""inode":9"#, r#""inode":8"#)
         .replace("nginx", "redis");
-    let owned = SUMMARY.replace(r#""inode":9,"#, r#""inode":9,"pid":3,"comm":"nginx","#);
+    let with_owner = SUMMARY.replace(r#""inode":9,"#, r#""inode":9,"pid":3,"comm":"nginx","#);
     let drop = drop_line("accept-queue-full-syn", 80);
     let filtered = |comm: &str| {
-        let recording = lines(&[HEADER, &drop, &other, &owned]);
+        let recording = lines(&[HEADER, &drop, &other, &with_owner]);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let owner = OwnerFilter { pid: None, comm: Some(comm.to_owned()) };
+            let wanted = OwnerFilter { pid: None, comm: Some(comm.to_owned()) };
             let replay = Replay::open("rec", recording, Filter::ALL, None).await.unwrap();
-            let (mut replay, mut events) = (replay.of_owner(owner), Vec::new());
+            let (mut replay, mut events) = (replay.of_owner(wanted), Vec::new());
             while replay.next(&mut events).await.unwrap() == Next::More {}
             let snapshot = replay.snapshot(Occasion::End, &mut events).unwrap();
             let shown = snapshot.totals.iter().filter(|total| total.bucket.shown);
