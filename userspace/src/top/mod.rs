@@ -6,6 +6,7 @@
 mod model;
 mod screen;
 mod terminal;
+mod tty;
 
 pub use model::{
     Board, Client, History, Key, Look, Model, ReasonRow, Row, SortBy, Standing, Then, View,

@@ -3,14 +3,12 @@
 //! What it takes to leave is kept where a panic and a second signal find it too. Leaving goes past
 //! the buffers and locks of whoever draws, since that may be what hangs.
 
-use std::fs::File;
-use std::io::{self, BufWriter, stdout};
+use std::io::{self, stdout};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, Once, PoisonError};
 use std::{panic, thread};
 
-use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event, KeyEvent};
 use ratatui::crossterm::queue;
@@ -22,8 +20,7 @@ use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// A frame is written at once, so that none is seen in the making.
-const FRAME: usize = 1 << 17;
+use super::tty::Tty;
 
 /// How long a terminal that takes nothing is waited for.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
@@ -45,7 +42,7 @@ pub enum Input {
 /// The whole screen of the terminal at stdout, until it is dropped.
 pub struct Screen {
     // Its own end would complain to a stderr that may be gone with the terminal.
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<File>>>>,
+    terminal: ManuallyDrop<Terminal<Tty>>,
     tty: OwnedFd,
 }
 
@@ -67,9 +64,9 @@ impl Screen {
     }
 
     fn enter_at(tty: OwnedFd) -> io::Result<Self> {
-        let out = BufWriter::with_capacity(FRAME, File::from(tty.try_clone()?));
+        let out = Tty::new(tty.try_clone()?)?;
         take(&tty)?;
-        match Terminal::new(CrosstermBackend::new(out)) {
+        match Terminal::new(out) {
             Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal), tty }),
             Err(error) => {
                 restore();
@@ -186,9 +183,11 @@ mod tests {
 
     use rustix::fs::{Mode, OFlags, open};
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use rustix::termios::{LocalModes, tcgetattr};
+    use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
     use super::Screen;
+
+    const WIDE: Winsize = Winsize { ws_row: 50, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
 
     /// Both ends of a terminal: what a person has, and what a program has.
     fn pty() -> (OwnedFd, OwnedFd) {
@@ -222,6 +221,13 @@ mod tests {
         assert!(is_raw(&tty));
         drop(screen);
         assert!(!is_raw(&tty));
+        let mut screen = Screen::enter_at(tty.try_clone().unwrap()).unwrap();
+        screen.resume().unwrap();
+        assert!(is_raw(&tty));
+        screen.draw(|frame| assert_eq!(frame.area().as_size(), (80, 24).into())).unwrap();
+        tcsetwinsize(&tty, WIDE).unwrap();
+        screen.draw(|frame| assert_eq!(frame.area().as_size(), (200, 50).into())).unwrap();
+        drop(screen);
         let seen = seen(person, "\x1b[?1049l\x1b[?25h");
         assert!(seen.starts_with("\x1b[?1049h"), "{seen:?}");
 
