@@ -12,7 +12,7 @@ use super::output::{OutputError, colour, create};
 use super::{runtime, stop};
 use crate::cli::{self, ListenerFilter, SortKey};
 use crate::decode::{Family, Listener};
-use crate::enrich::{self, Holder, OwnedListener};
+use crate::enrich::{self, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::kernel::hooks::Asked;
 use crate::kernel::syn_queue::Belief;
@@ -150,14 +150,10 @@ fn shows(filter: &ListenerFilter, row: &OwnedListener) -> bool {
     };
     let local = |bound: SocketAddr| filter.local.is_none_or(|network| takes(&network, bound.ip()));
     let of_bound = |test: &dyn Fn(SocketAddr) -> bool| bound.is_some_and(test);
-    let holder = row.holder.as_ref();
-    let owner = filter.owner();
-    let wanted =
-        |holder: &Holder| holder.processes().any(|it| owner.takes(Some(it.pid), Some(&it.comm)));
     (filter.ports.is_empty() || of_bound(&port))
         && (filter.family().is_none() || of_bound(&family))
         && (filter.local.is_none() || of_bound(&local))
-        && (owner.is_any() || holder.is_some_and(wanted))
+        && row.is_of(&filter.owner())
 }
 
 /// Whether a socket bound to this address gets packets for addresses of the network.

@@ -15,9 +15,9 @@ use super::output::OutputError;
 use super::{runtime, stop, wanted};
 use crate::cli;
 use crate::decode::Listener;
-use crate::enrich::{Census, OwnedListener};
+use crate::enrich::{Census, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
-use crate::filter::{Notices, Wanted};
+use crate::filter::{Notices, OwnerFilter, Wanted};
 use crate::kernel::hooks::{self, Asked};
 use crate::listeners::{Place, Surveyor};
 use crate::metrics::{Gatherer, Scrape, takes};
@@ -69,6 +69,8 @@ pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
             wanted,
             gatherer,
             owners: Owners::default(),
+            owner: arguments.filter.owner(),
+            enricher: Enricher::of(arguments.filter.owner()),
         };
         // Nobody is told that stderr is gone; likewise below.
         let _ = render::ready(&mut stderr(), exporter.source.opening(), arguments.verbose);
@@ -91,6 +93,9 @@ struct Exporter {
     wanted: Wanted,
     gatherer: Gatherer,
     owners: Owners,
+    /// Whose listeners are wanted.
+    owner: OwnerFilter,
+    enricher: Enricher,
 }
 
 impl Exporter {
@@ -136,10 +141,12 @@ impl Exporter {
     }
 
     fn scrape(&mut self) -> Result<Scrape, Failure> {
-        let snapshot = self.source.snapshot(Occasion::Interval, &mut Vec::new())?;
+        let mut snapshot = self.source.snapshot(Occasion::Interval, &mut Vec::new())?;
+        self.enricher.choose(&mut snapshot.totals);
         let mut listeners = self.listeners();
         listeners.retain(|listener| takes(&self.wanted, &listener.id));
-        let listeners = self.owners.of(listeners);
+        let mut listeners = self.owners.of(listeners);
+        listeners.retain(|listener| listener.is_of(&self.owner));
         let mut scrape = self.gatherer.gather(&snapshot, &listeners);
         let times = self.source.run_times().into_iter();
         scrape.run_seconds = times.map(|(name, time)| (name, time.as_secs_f64())).collect();

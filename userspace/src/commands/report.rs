@@ -27,10 +27,12 @@ pub(super) fn run(arguments: &cli::Report) -> Result<Exit, Failure> {
             () = &mut stop => return Ok(None),
             replay = Replay::open(&name, reader, filter, None) => replay,
         };
+        let owner = arguments.filter.owner();
+        let narrowed = !shows_every_drop(&filter) || !owner.is_any();
         let mut page = Vec::new();
-        let mut html = Html::new(command(), !shows_every_drop(&filter));
+        let mut html = Html::new(command(), narrowed);
         let sinks = Sinks { render: &mut html, data: &mut page, status: &mut io::stderr() };
-        match pipeline::run(&mut replay?, sinks, Limits::default(), stop).await {
+        match pipeline::run(&mut replay?.of_owner(owner), sinks, Limits::default(), stop).await {
             Ok(_) => Ok::<_, Failure>(Some(page)),
             Err(PipelineError::Source(error)) => Err(error.into()),
             Err(PipelineError::Write(error)) => Err(error.into()),

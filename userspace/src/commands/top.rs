@@ -17,7 +17,7 @@ use super::{filter, runtime, stop};
 use crate::cli;
 use crate::enrich::{self, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
-use crate::filter::{Notices, concerns};
+use crate::filter::{Notices, OwnerFilter, concerns};
 use crate::kernel::hooks::{self, Asked};
 use crate::listeners::{Gap, Place, SurveyError, Surveyor};
 use crate::render;
@@ -122,6 +122,8 @@ struct View {
     source: Live,
     model: Model,
     theme: Theme,
+    /// Whose listeners are wanted.
+    owner: OwnerFilter,
     enricher: Enricher,
     tally: Tally,
     batch: Vec<Event>,
@@ -151,7 +153,8 @@ impl View {
             source,
             model: Model::new(board, arguments.sort),
             theme,
-            enricher: Enricher::default(),
+            owner: arguments.filter.owner(),
+            enricher: Enricher::of(arguments.filter.owner()),
             tally: Tally::default(),
             batch: Vec::new(),
         })
@@ -206,13 +209,14 @@ impl View {
     }
 
     fn look(&mut self, (listeners, gaps): (Vec<OwnedListener>, Vec<Gap>)) -> Result<(), Failure> {
-        let snapshot = self.source.snapshot(Occasion::Interval, &mut self.batch)?;
+        let mut snapshot = self.source.snapshot(Occasion::Interval, &mut self.batch)?;
+        self.enricher.choose(&mut snapshot.totals);
         self.take_in();
         for gap in &gaps {
             self.model.note(render::causes(gap));
         }
         let mut listeners = listeners;
-        listeners.retain(|it| concerns(&self.filter, &it.listener.id));
+        listeners.retain(|it| concerns(&self.filter, &it.listener.id) && it.is_of(&self.owner));
         self.model.look(&Look {
             time: Timestamp::now(),
             listeners: &listeners,
@@ -226,6 +230,9 @@ impl View {
         self.enricher.refresh();
         for event in self.batch.drain(..) {
             let incident = match event {
+                Event::Drop(drop) if self.enricher.chooses(&drop.listener) != Some(true) => {
+                    continue;
+                }
                 Event::Drop(drop) => self.enricher.incident(drop),
                 Event::Recorded(incident) => *incident,
                 Event::Note(note) => {

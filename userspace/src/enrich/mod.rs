@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::decode::{Listener, ListenerId, SynDrop};
 use crate::filter::OwnerFilter;
 use crate::incident::{Incident, Owner};
+use crate::source::Total;
 
 mod census;
 mod cgroup;
@@ -27,6 +28,14 @@ pub struct OwnedListener {
     pub listener: Listener,
     /// Its holders, if any could be seen.
     pub holder: Option<Holder>,
+}
+
+impl OwnedListener {
+    /// Whether a wanted process holds it.
+    pub fn is_of(&self, wanted: &OwnerFilter) -> bool {
+        let takes = |it: &Process| wanted.takes(Some(it.pid), Some(&it.comm));
+        wanted.is_any() || self.holder.as_ref().is_some_and(|holder| holder.processes().any(takes))
+    }
 }
 
 /// Finds out who holds each of these listeners now.
@@ -69,6 +78,14 @@ impl Enricher {
     /// be found out.
     pub fn chooses(&mut self, listener: &ListenerId) -> Option<bool> {
         self.chosen.judge(listener, self.now)
+    }
+
+    /// Hides the totals of listeners that no wanted process holds.
+    pub fn choose(&mut self, totals: &mut [Total]) {
+        self.refresh();
+        for total in totals.iter_mut().filter(|total| total.bucket.shown) {
+            total.bucket.shown = self.chooses(&total.bucket.listener) == Some(true);
+        }
     }
 
     /// Whether that was found out before.
