@@ -7,6 +7,7 @@ use std::io::{self, stdout};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, Once, PoisonError};
+use std::time::Duration;
 use std::{panic, thread};
 
 use ratatui::crossterm::cursor::Show;
@@ -24,6 +25,9 @@ use super::tty::Tty;
 
 /// How long a terminal that takes nothing is waited for.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+
+/// How soon what is typed is the shell's again once nobody wants it here.
+const TURN: Duration = Duration::from_millis(200);
 
 /// The terminal that was entered, and what it was before.
 static ENTERED: Mutex<Option<(OwnedFd, Termios)>> = Mutex::new(None);
@@ -151,17 +155,17 @@ fn write(tty: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// What is typed from now on, read on a thread of its own until this process ends.
+/// What is typed from now on, read on a thread of its own until nobody wants it any more.
 ///
 /// # Errors
 /// If there can be no more threads.
 pub fn keys() -> io::Result<UnboundedReceiver<Input>> {
     let (sender, keys) = unbounded_channel();
     thread::Builder::new().name("keys".to_owned()).spawn(move || {
-        loop {
-            let input = match event::read() {
-                Ok(Event::Key(key)) => Input::Key(key),
-                Ok(Event::Resize(..)) => Input::Resized,
+        while !sender.is_closed() {
+            let input = match event::poll(TURN).and_then(|any| any.then(event::read).transpose()) {
+                Ok(Some(Event::Key(key))) => Input::Key(key),
+                Ok(Some(Event::Resize(..))) => Input::Resized,
                 Ok(_) => continue,
                 Err(error) => Input::Failed(error),
             };
