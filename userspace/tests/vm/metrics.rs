@@ -118,6 +118,10 @@ fn scraped() -> Result<()> {
     }
     let (bound, idle_bound) = (listener.bound().to_string(), idle.bound().to_string());
     let mut rig = Rig::new(peer, listener, Family::V4);
+    let second = Peer::new(1)?;
+    let listener = Listener::new(Family::V4, second.link().server(Family::V4), PORT, BACKLOG)?;
+    let second_bound = listener.bound().to_string();
+    let mut second = Rig::new(second, listener, Family::V4);
     let process = start(&home, &["--stats"])?;
 
     let first = scrape(&home)?;
@@ -133,9 +137,8 @@ fn scraped() -> Result<()> {
     first.ensure(&gauge("syndrop_syn_queue_length", &idle_bound)?, 3)?;
 
     let before = Netstat::read()?;
-    provoke::accept_queue_full_ack(&mut rig, 5)?;
-    // The queue is full by now.
-    rig.refused_syns(3, 0)?;
+    provoke::accept_queue_full_ack(&mut second, 5)?;
+    provoke::accept_queue_full_syn(&mut rig, 3)?;
     let page = scrape(&home)?;
     let moved = Netstat::read()?.moved_since(&before);
     let refused: f64 = page.of("syndrop_drops_total").map(|(_, count)| count).sum();
@@ -145,7 +148,8 @@ fn scraped() -> Result<()> {
     let expected = overflows as f64;
     ensure!((refused - expected).abs() < 0.5, "{refused} drops, the kernel counted {moved:?}");
     page.ensure(&drops(&bound, "accept-queue-full-syn")?, 3)?;
-    page.ensure(&drops(&bound, "accept-queue-full-ack")?, 5)?;
+    page.ensure(&drops(&second_bound, "accept-queue-full-ack")?, 5)?;
+    page.ensure(&drops(&bound, "accept-queue-full-ack")?, 0)?;
     page.ensure(&gauge("syndrop_accept_queue_length", &bound)?, BACKLOG + 1)?;
     page.ensure(&drops(&idle_bound, "accept-queue-full-syn")?, 0)?;
     page.ensure("syndrop_lost_events_total", 0)?;
