@@ -99,13 +99,12 @@ pub(super) fn come_and_go(size: Size) -> Result<()> {
         ensure!(both, "namespace {}: {kernel:?}", place.netns);
     }
     for line in &summary.counters {
-        match line.kernel {
-            Some(kernel) => ensure!(kernel == line.explained, "left over: {line:?}"),
+        if let Some(kernel) = line.kernel {
+            ensure!(kernel == line.explained, "left over: {line:?}");
+        } else {
             // Those that went, and those of earlier cases that are still on their way out.
-            None => {
-                let stays = staying.iter().any(|place| place.netns == line.netns);
-                ensure!(!stays, "unknown: {line:?}");
-            }
+            let stays = staying.iter().any(|place| place.netns == line.netns);
+            ensure!(!stays, "unknown: {line:?}");
         }
     }
     // Those that went took a connection along that nobody had accepted; that is another reason.
