@@ -14,25 +14,29 @@ use super::read;
 #[map]
 static RATES: LruHashMap<RateKey, Rate> = LruHashMap::with_max_entries(RATES_MAX, 0);
 
-/// Whether an event gets a record; if not, that is counted in its row.
+/// Which record of its kind in this second an event gets; if none, that is counted in its row.
 #[inline(always)]
-pub(crate) fn is_granted(record: &DropRecord, row: Option<&'static mut TotalCounts>) -> bool {
+pub(crate) fn granted(record: &DropRecord, row: Option<&'static mut TotalCounts>) -> Option<u64> {
     let limit = read::detail();
     if limit == Config::ALL_DETAIL {
-        return true;
+        return Some(1);
     }
     // An event without a row is in no total: its record is all that there is.
-    let Some(row) = row else { return true };
-    if limit == 0 || record.boot_ns < row.shut_until_ns || !draw(record, limit, row) {
-        row.sampled_out = row.sampled_out.wrapping_add(1);
-        return false;
+    let Some(row) = row else { return Some(1) };
+    let mut nth = 0;
+    if limit != 0 && record.boot_ns >= row.shut_until_ns {
+        nth = draw(record, limit, row);
     }
-    true
+    if nth == 0 {
+        row.sampled_out = row.sampled_out.wrapping_add(1);
+        return None;
+    }
+    Some(nth)
 }
 
-/// Draws one record from the rate.
+/// Draws one record from the rate: its number, or 0 if there is none left.
 #[inline(always)]
-fn draw(record: &DropRecord, limit: u64, row: &mut TotalCounts) -> bool {
+fn draw(record: &DropRecord, limit: u64, row: &mut TotalCounts) -> u64 {
     let key = RateKey {
         listener: record.listener,
         netns: record.netns,
@@ -43,7 +47,7 @@ fn draw(record: &DropRecord, limit: u64, row: &mut TotalCounts) -> bool {
     let Some(rate) = RATES.get_ptr_mut(key) else {
         // Where even this fails there is room in the ring, or a count of what did not fit.
         let _ = RATES.insert(key, Rate { since_ns: now, records: 1 }, u64::from(BPF_ANY));
-        return true;
+        return 1;
     };
     // SAFETY: the map outlives the program. Another CPU that writes at the same moment can let a
     // few records more or less pass, and nothing else.
@@ -51,12 +55,12 @@ fn draw(record: &DropRecord, limit: u64, row: &mut TotalCounts) -> bool {
     let end = rate.since_ns.wrapping_add(RATE_NS);
     if now >= end {
         (rate.since_ns, rate.records) = (now, 1);
-        return true;
+        return 1;
     }
     if rate.records >= limit {
         row.shut_until_ns = end;
-        return false;
+        return 0;
     }
     rate.records = rate.records.wrapping_add(1);
-    true
+    rate.records
 }

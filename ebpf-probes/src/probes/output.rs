@@ -72,12 +72,13 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
         record.local_port
     );
     let row = totals::count(record, verdict.moves);
-    if record.shown == 0 || !detail::is_granted(record, row) {
+    if record.shown == 0 {
         return;
     }
+    let Some(nth) = detail::granted(record, row) else { return };
     // What only the record says is read only for one.
     listener::describe(slot.sk, slot.skb, &slot.queues, record);
-    ring::submit(record);
+    ring::submit(record, nth);
 }
 
 /// Whether a notice is wanted.
