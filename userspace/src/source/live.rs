@@ -54,6 +54,11 @@ mod waiting;
 /// Records taken before the reader's turn ends, so that signals and timers are not starved.
 const BATCH: usize = 512;
 
+/// How often it is looked whether the stream has a hole. While a map is read, the kernel runs no
+/// program of a kprobe on that CPU (`bpf_disable_instrumentation`, include/linux/bpf.h), so this
+/// is not done with every batch.
+const HOLES_EVERY: Duration = Duration::from_millis(250);
+
 /// Batches after which whatever was in the ring is taken, even if more keeps coming.
 const FULL_RING: usize = 16;
 
@@ -84,6 +89,7 @@ pub struct Live {
     undecodable: u64,
     lost_told: u64,
     whole_since: Timestamp,
+    looked_for_holes: Instant,
     baseline: Baseline,
     before: Vec<Total>,
     /// What came while these were read.
@@ -137,6 +143,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
         undecodable: 0,
         lost_told: 0,
         whole_since: time,
+        looked_for_holes: Instant::now(),
         baseline,
         before: rows,
         in_flight,
@@ -285,6 +292,7 @@ impl Live {
             }
         }
         self.whole_since = Timestamp::now();
+        self.looked_for_holes = Instant::now();
         Ok(())
     }
 }
@@ -299,7 +307,9 @@ impl Source for Live {
     async fn next(&mut self, into: &mut Vec<Event>) -> Result<Next, LiveError> {
         loop {
             if self.drain(into)? {
-                self.holes(into)?;
+                if self.looked_for_holes.elapsed() >= HOLES_EVERY {
+                    self.holes(into)?;
+                }
                 self.look = Some(tokio::time::Instant::now() + LOOK_AGAIN);
                 return Ok(Next::More);
             }

@@ -236,6 +236,29 @@ fn interval() -> Value {
     interval
 }
 
+fn accept_latency() -> Value {
+    let seconds = || number("number", 0, None);
+    let waited = object(
+        "How long connections of one listener waited for accept(), in seconds.",
+        &json!({
+            "local": maybe_reference("end"),
+            "listener": reference("listener"),
+            "accepted": count(),
+            "p50_s": seconds(),
+            "p90_s": seconds(),
+            "p99_s": seconds(),
+            "max_s": seconds(),
+        }),
+    );
+    object(
+        "What --latency adds, the slowest listener first; quantiles are at most an eighth too long.",
+        &json!({
+            "listeners": {"type": "array", "items": waited},
+            "untimed": count(),
+        }),
+    )
+}
+
 fn summary(kind: &str, description: &str) -> Value {
     let by_listener = object(
         "The drops of one listener.",
@@ -256,26 +279,6 @@ fn summary(kind: &str, description: &str) -> Value {
                 "type": "boolean",
                 "description": "Whether somaxconn clipped that; only where the call was seen.",
             },
-        }),
-    );
-    let seconds = || number("number", 0, None);
-    let waited = object(
-        "How long connections of one listener waited for accept(), in seconds.",
-        &json!({
-            "local": maybe_reference("end"),
-            "listener": reference("listener"),
-            "accepted": count(),
-            "p50_s": seconds(),
-            "p90_s": seconds(),
-            "p99_s": seconds(),
-            "max_s": seconds(),
-        }),
-    );
-    let latency = object(
-        "What --latency adds, the slowest listener first; quantiles are at most an eighth too long.",
-        &json!({
-            "listeners": {"type": "array", "items": waited},
-            "untimed": count(),
         }),
     );
     let by_listener = with_optional(
@@ -338,5 +341,5 @@ fn summary(kind: &str, description: &str) -> Value {
             "unfollowed_clients": count(),
         }),
     );
-    with_optional(summary, json!({"accept_latency": latency}))
+    with_optional(summary, json!({"accept_latency": accept_latency()}))
 }

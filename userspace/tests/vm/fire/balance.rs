@@ -24,6 +24,8 @@ const VISITORS: u16 = 9000;
 const CROWD: u16 = 20_000;
 /// Some 13 MB is what it takes; the rest is for other kernels and kinds of memory.
 const MEMORY_KIB: u64 = 40_000;
+/// Of 40,000 events and more.
+const MISSED_AT_MOST: u64 = 100;
 /// Rows of the second syndrop.
 const ROWS: &str = "2";
 const RECONCILED: [&str; 3] = ["ListenDrops", "ListenOverflows", "TCPReqQFullDrop"];
@@ -76,15 +78,19 @@ pub(super) fn two_cpus(size: Size) -> Result<()> {
     );
     for report in [&whole, &narrow] {
         by_reason(&report.summary, &refused, once)?;
-        report.summary.ensure_explained()?;
+        let missed = report.summary.missed_probes;
+        for line in &report.summary.counters {
+            let kernel = line.kernel.unwrap_or_default();
+            ensure!(falls_short(line.explained, kernel, missed), "left over: {line:?}");
+        }
         let mut kernel = report.summary.kernel(castle.netns);
         kernel.retain(|name, _| RECONCILED.contains(&name.as_str()));
         let mut moved = moved.clone();
         moved.retain(|name, _| RECONCILED.contains(&name.as_str()));
         ensure!(kernel == moved, "the kernel's counters are {moved:?}, not {kernel:?}");
         let summary = &report.summary;
-        let missed = (summary.missed_probes, summary.uncounted_drops);
-        ensure!(missed == (0, 0), "missed, not counted: {missed:?}");
+        ensure!(missed < MISSED_AT_MOST, "{missed} probes missed");
+        ensure!(summary.uncounted_drops == 0, "{} not counted", summary.uncounted_drops);
         let told = u64::try_from(report.drops.len())?;
         let accounted = told + summary.sampled_out + summary.lost_events;
         ensure!(accounted == summary.total(), "{accounted} of {}", summary.total());
@@ -95,6 +101,12 @@ pub(super) fn two_cpus(size: Size) -> Result<()> {
     overflow(&narrow, &refused, once)?;
     ensure!(memory < MEMORY_KIB, "{memory} KiB resident");
     Ok(())
+}
+
+/// Whether a count is what it should be, but for what the kernel says that its probes missed: it
+/// runs none of a kprobe on a CPU that is reading a map, and two syndrops read theirs.
+fn falls_short(counted: u64, expected: u64, missed: u64) -> bool {
+    counted <= expected && counted + missed >= expected
 }
 
 /// Listeners that refuse a client each, while both syndrops watch.
@@ -125,7 +137,7 @@ fn by_reason(summary: &Summary, refused: &Refused, once: u64) -> Result<()> {
         let counted = summary.drops.get(reason).copied().unwrap_or(0);
         let missed = summary.missed_probes;
         ensure!(
-            counted == expected && expected > 0,
+            falls_short(counted, expected, missed) && expected > 0,
             "{reason}: {counted} of {expected}; {:?}; {missed} probes missed; {:?}",
             summary.drops,
             summary.counters.iter().filter(|line| line.kernel != Some(0)).collect::<Vec<_>>(),
@@ -139,7 +151,8 @@ fn by_listener(summary: &Summary, refused: &Refused, once: u64) -> Result<()> {
         let here =
             summary.by_listener.iter().filter(|line| line.local.is_some_and(|it| it.port == port));
         let counted: u64 = here.filter_map(|line| line.drops.get(reason)).sum();
-        ensure!(counted == refused[&port], "port {port}: {counted} of {}", refused[&port]);
+        let exact = falls_short(counted, refused[&port], summary.missed_probes);
+        ensure!(exact, "port {port}: {counted} of {}", refused[&port]);
     }
     let besieged = |port| REASONS.iter().any(|(besieged, _)| *besieged == port);
     let others =
@@ -148,7 +161,8 @@ fn by_listener(summary: &Summary, refused: &Refused, once: u64) -> Result<()> {
     let (_, reason) = REASONS[0];
     let others: Vec<_> = others.filter_map(|line| line.drops.get(reason)).collect();
     ensure!(others.iter().all(|&&count| count == 1), "more than once each: {others:?}");
-    ensure!(others.len() as u64 == once, "{} of {once} listeners", others.len());
+    let exact = falls_short(others.len() as u64, once, summary.missed_probes);
+    ensure!(exact, "{} of {once} listeners", others.len());
     ensure!(!summary.by_listener.iter().any(|line| line.others), "rows are shared");
     Ok(())
 }
@@ -158,14 +172,19 @@ fn by_listener(summary: &Summary, refused: &Refused, once: u64) -> Result<()> {
 fn detail(report: &Report, refused: &Refused, once: u64) -> Result<()> {
     let told = |port| report.drops.iter().filter(|drop| drop.local.port == port).count() as u64;
     let few = told(LAST_QUARTER);
-    ensure!(few == refused[&LAST_QUARTER], "{few} of {} told", refused[&LAST_QUARTER]);
+    let missed = report.summary.missed_probes;
+    let exact = falls_short(few, refused[&LAST_QUARTER], missed);
+    ensure!(exact, "{few} of {} told", refused[&LAST_QUARTER]);
     let (_, reason) = REASONS[0];
     let single = report.drops.iter().filter(|drop| drop.local.port >= VISITORS);
     let single = single.filter(|drop| drop.reason == reason).count() as u64;
     let silent = report.summary.by_listener.iter().filter(|line| line.sampled_out > 0);
     let silent: u64 = silent.map(|line| line.sampled_out).sum();
     ensure!(silent == report.summary.sampled_out, "{silent} sampled out by listener");
-    ensure!(single == once, "{single} told of {once} listeners that refuse once");
+    ensure!(
+        falls_short(single, once, missed),
+        "{single} told of {once} listeners that refuse once"
+    );
     Ok(())
 }
 
@@ -180,7 +199,8 @@ fn intervals(report: &Report) -> Result<()> {
         for line in &interval.summary.counters {
             let kernel = line.kernel.unwrap_or(line.explained);
             let apart = kernel.abs_diff(line.explained);
-            ensure!(apart <= line.in_flight, "left over, at {}: {line:?}", interval.time);
+            let missed = report.summary.missed_probes;
+            ensure!(apart <= line.in_flight + missed, "left over, at {}: {line:?}", interval.time);
         }
     }
     ensure!(total <= report.summary.total(), "the end has less than an interval");
@@ -196,6 +216,6 @@ fn overflow(report: &Report, refused: &Refused, once: u64) -> Result<()> {
     ensure!(own.len() <= 2 && others.len() == 1, "{} own rows, {others:?}", own.len());
     let all: u64 = summary.by_listener.iter().flat_map(|line| line.drops.values()).sum();
     let sent: u64 = expected(refused, once).values().sum();
-    ensure!(all >= sent, "{all} of {sent} by listener");
+    ensure!(all + summary.missed_probes >= sent, "{all} of {sent} by listener");
     Ok(())
 }
