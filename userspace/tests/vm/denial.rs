@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use aya::Btf;
 use aya_obj::btf::BtfKind;
 use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_type};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 const HOOK: &str = "security_inet_conn_request";
 /// `BPF_ALU64 | BPF_MOV | BPF_K` and `BPF_JMP | BPF_EXIT` (include/uapi/linux/bpf.h).
@@ -25,6 +26,8 @@ pub(crate) struct Denial {
 
 impl Denial {
     pub(crate) fn begin() -> Result<Self> {
+        // Kernels before 5.11 count programs as memory that the process locks.
+        setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None })?;
         let types = Btf::from_sys_fs().context("failed to read the kernel's types")?;
         let hook = types.id_by_type_name_kind(HOOK, BtfKind::Func).context(HOOK)?;
         let deny = [instruction(MOVE, -EPERM), instruction(EXIT, 0)];
