@@ -11,6 +11,7 @@ use crate::case::Case;
 use crate::flow::{Family, Flow};
 use crate::netns::Home;
 use crate::netstat::Netstat;
+use crate::provoke;
 use crate::rig::Rig;
 use crate::scenario::Scenario;
 use crate::scenarios::SYN_QUEUE_FULL;
@@ -39,7 +40,7 @@ fn play(family: Family) -> Result<()> {
     let rig = &mut setting.rig;
     let mut returning = Vec::new();
     for _ in 0..=RETURNING {
-        returning.push(leave(rig)?);
+        returning.push(provoke::leave_in_timewait(rig)?);
     }
     let lost = returning.pop().context("nobody returns")?;
     rig.syns_until_refused(rig.listener.capacity())?;
@@ -77,19 +78,6 @@ fn play(family: Family) -> Result<()> {
     let kernel = report.summary.kernel(setting.netns);
     ensure!(kernel == moved, "the kernel's counters are {kernel:?}, not {moved:?}");
     report.summary.ensure_explained()
-}
-
-/// A connection that the server has closed; returns what a later SYN of the client must exceed.
-fn leave(rig: &mut Rig) -> Result<(Flow, u32)> {
-    let flow = rig.newcomer();
-    rig.peer.handshake(&flow)?;
-    drop(rig.listener.accept()?);
-    let answers = rig.peer.answers(&flow)?;
-    let end = answers.iter().find(|it| it.fin).context("the server should have ended")?;
-    let (seq, ack_seq) = (ISN + 1, end.seq.wrapping_add(1));
-    rig.peer.send(&flow, Segment { ack: true, fin: true, seq, ack_seq, ..Segment::default() })?;
-    rig.peer.answers(&flow)?;
-    Ok((flow, seq + 1))
 }
 
 /// Whether a SYN is answered by a SYN-ACK.

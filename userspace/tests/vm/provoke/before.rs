@@ -103,15 +103,7 @@ pub(crate) fn garbled_syns(rig: &mut Rig, count: usize) -> Result<Provoked> {
 pub(crate) fn syns_to_timewait(rig: &mut Rig, count: usize) -> Result<Provoked> {
     let mut refused = Vec::with_capacity(count);
     for _ in 0..count {
-        let flow = rig.newcomer();
-        rig.peer.handshake(&flow)?;
-        drop(rig.listener.accept()?);
-        let answers = rig.peer.answers(&flow)?;
-        let end = answers.iter().find(|it| it.fin).context("the server should have ended")?;
-        let (seq, ack_seq) = (ISN + 1, end.seq.wrapping_add(1));
-        rig.peer
-            .send(&flow, Segment { ack: true, fin: true, seq, ack_seq, ..Segment::default() })?;
-        rig.peer.answers(&flow)?;
+        let (flow, _) = leave_in_timewait(rig)?;
         rig.peer.send(&flow, Segment { syn: true, seq: ISN - 500, ..Segment::default() })?;
         let answers = rig.peer.answers(&flow)?;
         let old = answers.iter().all(|it| it.ack && !it.syn && !it.rst) && !answers.is_empty();
@@ -119,4 +111,18 @@ pub(crate) fn syns_to_timewait(rig: &mut Rig, count: usize) -> Result<Provoked> 
         refused.push(Refused { flow, syn_queue: 0 });
     }
     Ok(refused.into())
+}
+
+/// A connection that the server has closed and that is in `TIME_WAIT` there; returns what a later
+/// SYN of the client must exceed.
+pub(crate) fn leave_in_timewait(rig: &mut Rig) -> Result<(Flow, u32)> {
+    let flow = rig.newcomer();
+    rig.peer.handshake(&flow)?;
+    drop(rig.listener.accept()?);
+    let answers = rig.peer.answers(&flow)?;
+    let end = answers.iter().find(|it| it.fin).context("the server should have ended")?;
+    let (seq, ack_seq) = (ISN + 1, end.seq.wrapping_add(1));
+    rig.peer.send(&flow, Segment { ack: true, fin: true, seq, ack_seq, ..Segment::default() })?;
+    rig.peer.answers(&flow)?;
+    Ok((flow, seq + 1))
 }

@@ -20,8 +20,8 @@ use crate::rig::{Refused, Rig};
 
 pub(crate) use ack::{accept_queue_full_ack, accept_queue_full_ack_rst};
 pub(crate) use before::{
-    few_hops, filtered_acks, filtered_syns, garbled_syns, syn_fin, syns_to_timewait,
-    unprotected_syns, unsigned_syns,
+    few_hops, filtered_acks, filtered_syns, garbled_syns, leave_in_timewait, syn_fin,
+    syns_to_timewait, unprotected_syns, unsigned_syns,
 };
 pub(crate) use child::{
     no_memory, no_memory_and_reset, no_memory_for_cookies, route_lost, route_lost_for_cookies,
