@@ -29,7 +29,7 @@ const LATER: u32 = 100_000;
 const RETURNING: usize = 3;
 
 pub(crate) fn cases() -> Vec<Case> {
-    let case = |family| Case::new(format!("timewait::{family}"), move || play(family));
+    let case = |family| Case::new(format!("returning-clients::{family}"), move || play(family));
     [Family::V4, Family::V6].map(case).into()
 }
 

@@ -24,8 +24,9 @@ const WRITE: &str = "SYNDROP_WRITE_DOCS";
 const PAGE: &str = "docs/branches.md";
 
 /// Families of cases that no reason of the table needs.
-pub(super) const BESIDES: [&str; 21] = [
+pub(super) const BESIDES: [&str; 23] = [
     "all-reasons-on-two-cpus",
+    "application",
     "clients::attempts",
     "clients::gone-",
     "clients::recovered-",
@@ -33,6 +34,7 @@ pub(super) const BESIDES: [&str; 21] = [
     "clients::recovered/v4-mapped",
     "clients::unasked",
     "drops-before-the-trace",
+    "fire::",
     "flooded-at-start",
     "gate::",
     "healthy-connections",
@@ -43,7 +45,7 @@ pub(super) const BESIDES: [&str; 21] = [
     "namespace-born",
     "no-drop-",
     "reader-stopped",
-    "timewait::",
+    "returning-clients::",
     "top::",
     "two-namespaces",
 ];
