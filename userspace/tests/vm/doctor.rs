@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use rustix::mount::{MountFlags, mount};
@@ -55,8 +56,10 @@ fn nobody() -> Result<()> {
 /// `explain` knows this kernel's numbers of its own drop reasons as tracefs does, by another way.
 fn kernel_reasons() -> Result<()> {
     const FORMAT: &str = "/sys/kernel/tracing/events/skb/kfree_skb/format";
-    mount("tracefs", "/sys/kernel/tracing", "tracefs", MountFlags::empty(), None)
-        .context("failed to mount tracefs")?;
+    if !Path::new(FORMAT).exists() {
+        mount("tracefs", "/sys/kernel/tracing", "tracefs", MountFlags::empty(), None)
+            .context("failed to mount tracefs")?;
+    }
     let format = fs::read_to_string(FORMAT).with_context(|| format!("failed to read {FORMAT}"))?;
     let ending = Process::start(command(&["explain", "--json"]))?.wait()?;
     ending.ensure_code(0)?;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -20,6 +21,10 @@ use crate::trace::{Trace, Vantage};
 use crate::verdict::{self, RECONCILED};
 
 const CONNECTIONS: usize = 200;
+/// The same at length.
+const MANY: usize = 20_000;
+/// Only a guard.
+const PATIENCE: Duration = Duration::from_secs(900);
 const PORT: u16 = 8080;
 /// A port where nobody listens.
 const CLOSED: u16 = 9;
@@ -34,13 +39,23 @@ const ANSWERED: Scenario = Scenario {
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for &family in Family::ALL {
-        cases.push(Case::new(format!("healthy-connections::{family}"), move || connect(family)));
+        let name = format!("healthy-connections::{family}");
+        cases.push(Case::new(name, move || connect(family, CONNECTIONS)));
         for (name, act) in ACTS {
             let name = format!("no-drop-{name}::{family}");
             cases.push(Case::new(name, move || watch(family, *act)));
         }
     }
     cases
+}
+
+/// The large ones.
+pub(crate) fn full() -> Vec<Case> {
+    let case = |&family| {
+        let name = format!("full::healthy-connections::{family}");
+        Case::new(name, move || connect(family, MANY)).with_patience(PATIENCE)
+    };
+    Family::ALL.iter().map(case).collect()
 }
 
 /// What clients may do without anything being dropped.
@@ -54,7 +69,7 @@ const ACTS: &[(&str, Act)] = &[
 ];
 
 /// Real sockets over the loopback interface: connect, exchange, close.
-fn connect(family: Family) -> Result<()> {
+fn connect(family: Family, connections: usize) -> Result<()> {
     let home = Home::here()?;
     netns::enter_fresh()?;
     let server = match family {
@@ -65,7 +80,7 @@ fn connect(family: Family) -> Result<()> {
     let listener = Listener::new(family, bound, PORT, 128)?;
     let before = Netstat::read()?;
     let trace = Trace::start(Vantage::Host(&home), &[])?;
-    for _ in 0..CONNECTIONS {
+    for _ in 0..connections {
         let mut client = TcpStream::connect(SocketAddr::new(server, PORT))?;
         let (mut accepted, _) = listener.accept()?;
         client.write_all(b"ping")?;

@@ -98,6 +98,7 @@ fn main() -> ExitCode {
     .collect::<Vec<_>>();
     if let Some(name) = case::chosen() {
         cases.extend(fire::full());
+        cases.extend(healthy::full());
         cases.extend([bystander::case(), campaign::case(), crowd::case()]);
         return case::perform(&cases, &name);
     }
@@ -106,6 +107,7 @@ fn main() -> ExitCode {
     // They take minutes, so they run only where they are named.
     if arguments.filter.as_deref().is_some_and(|filter| filter.starts_with("full")) {
         cases.extend(fire::full());
+        cases.extend(healthy::full());
     }
     let trials = campaign::trials(&arguments).into_iter();
     let trials = trials.chain(cases.into_iter().map(Case::trial)).collect();
