@@ -14,8 +14,8 @@ const ASKED: &str = "SYNDROP_VM_BRANCHES";
 
 /// Reasons that have cases of their own, by what the names of these begin with.
 const CASES: &[(&str, &str)] = &[
-    ("pre-csum", "pre-csum::"),
-    ("pre-timewait", "pre-timewait::"),
+    ("pre-csum", "before-any-listener"),
+    ("pre-timewait", "before-any-listener"),
     ("client-recovered", "clients::recovered/"),
     ("client-gone", "clients::gone"),
 ];
