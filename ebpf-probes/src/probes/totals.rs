@@ -41,26 +41,24 @@ pub(crate) fn count(record: &DropRecord, moves: Counters) -> Option<&'static mut
         (key.bound_port, key.bound_family) = (0, 0);
         row = self::row(&OVERFLOW, &key);
     }
-    match &mut row {
-        Some(row) => row.events = row.events.wrapping_add(1),
-        None => output::lost(Loss::TotalsFull),
-    }
-    row
+    let Some(row) = row else {
+        output::lost(Loss::TotalsFull);
+        return None;
+    };
+    // SAFETY: the pointer is this CPU's value of an entry that is never removed, and softirqs are
+    // off until the event is dealt with.
+    let row = unsafe { &mut *row };
+    row.events = row.events.wrapping_add(1);
+    Some(row)
 }
 
 /// Finds a row, or makes it.
 #[inline(always)]
-fn row(
-    table: &'static PerCpuHashMap<TotalKey, TotalCounts>,
-    key: &TotalKey,
-) -> Option<&'static mut TotalCounts> {
-    let row = table.get_ptr_mut(key).or_else(|| {
+fn row(table: &PerCpuHashMap<TotalKey, TotalCounts>, key: &TotalKey) -> Option<*mut TotalCounts> {
+    table.get_ptr_mut(key).or_else(|| {
         const NOTHING: TotalCounts = TotalCounts { events: 0, sampled_out: 0, shut_until_ns: 0 };
         // It fails where another CPU adds the same row at the same moment; then it is there now.
         let _ = table.insert(key, NOTHING, u64::from(BPF_NOEXIST));
         table.get_ptr_mut(key)
-    })?;
-    // SAFETY: the pointer is this CPU's value of an entry that is never removed, and softirqs are
-    // off until the event is dealt with.
-    Some(unsafe { &mut *row })
+    })
 }
