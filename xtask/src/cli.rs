@@ -49,7 +49,7 @@ pub(crate) struct Demo {
 /// Run the tests: host tests, lints, a report's page in a browser, the BPF object's freshness, the
 /// kernel tests in guests.
 ///
-/// Without options all of it on the kernels that are tested by default, some ten minutes on two
+/// Without options all of it on the kernels that are tested by default, some half an hour on two
 /// cores once everything is fetched. The last line counts what passed, failed and was skipped.
 #[derive(Args)]
 pub(crate) struct Test {
