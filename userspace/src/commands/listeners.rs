@@ -64,7 +64,8 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
     let stop = stop::watch()?;
     runtime()?.block_on(async {
         tokio::pin!(stop);
-        let live = settings(arguments).map(|settings| live::open(&settings)).transpose()?;
+        let live = settings(arguments).map(|settings| live::open(&settings)).transpose();
+        let live = live.map_err(|error| Failure::new(error.exit(), error))?;
         if let Some(live) = &live {
             // Nobody is told that stderr is gone.
             let _ = render::ready(&mut stderr(), live.opening(), false);

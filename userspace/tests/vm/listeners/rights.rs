@@ -46,9 +46,15 @@ fn scene() -> Result<(Peer, Listener)> {
 
 fn as_anybody() -> Result<()> {
     let (_peer, listener) = scene()?;
-    let mut command = command(&["listeners", "--json"]);
-    command.uid(NOBODY).gid(NOBODY).current_dir("/");
-    let listed = Listed::read(&Process::start(command)?.wait()?)?;
+    let start = |arguments: &[&str]| {
+        let mut command = command(&[&["listeners"], arguments].concat());
+        command.uid(NOBODY).gid(NOBODY).current_dir("/");
+        Process::start(command)
+    };
+    let denied = start(&["--watch", "--drops"])?.wait()?;
+    denied.ensure_code(77)?;
+    ensure!(denied.stderr.len() == 1 && denied.stdout.is_empty(), "{denied:?}");
+    let listed = Listed::read(&start(&["--json"])?.wait()?)?;
     let row = listed.of(listener.inode())?;
     ensure!(row.bound.map(Into::into) == Some(listener.bound()), "{row:?}");
     ensure!(row.cookie == Some(listener.cookie().to_string()), "{row:?}");
