@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ebpf_probes::Reason;
 
-use crate::decode::{Family, Listener, ListenerId};
+use crate::decode::{Listener, ListenerId};
 use crate::enrich::OwnedListener;
-use crate::filter::Wanted;
 use crate::reconcile::{Balance, reconcile};
 use crate::source::Snapshot;
 
@@ -154,22 +153,6 @@ fn add(queues: &mut Queues, listener: &Listener) {
     if let Some((len, limit)) = listener.syn_len.zip(limit) {
         queues.syn = grown(queues.syn, len, limit);
     }
-}
-
-/// Whether a listener can get packets that were asked for.
-pub fn takes(wanted: &Wanted, listener: &ListenerId) -> bool {
-    let Some(bound) = listener.bound else { return true };
-    let everywhere = bound.ip().is_unspecified();
-    // One that is bound to every IPv6 address gets IPv4 packets, too.
-    let family = match wanted.family {
-        None => true,
-        Some(Family::V4) => bound.is_ipv4() || everywhere,
-        Some(Family::V6) => bound.is_ipv6(),
-    };
-    family
-        && (wanted.ports.is_empty() || wanted.ports.contains(&bound.port()))
-        && wanted.local.is_none_or(|network| everywhere || network.contains(&bound.ip()))
-        && wanted.netns.is_none_or(|netns| listener.netns == Some(netns))
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@ use crate::cli;
 use crate::decode::Listener;
 use crate::enrich::{Census, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
-use crate::filter::{Notices, OwnerFilter, Wanted};
+use crate::filter::{Notices, OwnerFilter, concerns};
 use crate::kernel::hooks::{self, Asked};
 use crate::listeners::{Place, Surveyor};
-use crate::metrics::{Gatherer, Scrape, takes};
+use crate::metrics::{Gatherer, Scrape};
 use crate::render::{self, Exposition};
 use crate::source::live::{Live, Measuring, object_sha256};
 use crate::source::{Occasion, Settings, Source, live};
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
             source,
             surveyor: Surveyor::new(),
             place,
-            wanted,
+            filter,
             gatherer,
             owners: Owners::default(),
             owner: arguments.filter.owner(),
@@ -90,7 +90,7 @@ struct Exporter {
     source: Live,
     surveyor: Surveyor,
     place: Place,
-    wanted: Wanted,
+    filter: ebpf_probes::Filter,
     gatherer: Gatherer,
     owners: Owners,
     /// Whose listeners are wanted.
@@ -144,7 +144,7 @@ impl Exporter {
         let mut snapshot = self.source.snapshot(Occasion::Interval, &mut Vec::new())?;
         self.enricher.choose(&mut snapshot.totals);
         let mut listeners = self.listeners();
-        listeners.retain(|listener| takes(&self.wanted, &listener.id));
+        listeners.retain(|listener| concerns(&self.filter, &listener.id));
         let mut listeners = self.owners.of(listeners);
         listeners.retain(|listener| listener.is_of(&self.owner));
         let mut scrape = self.gatherer.gather(&snapshot, &listeners);

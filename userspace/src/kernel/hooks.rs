@@ -127,6 +127,19 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// What most rows that only add precision have in common.
+    const USUAL: Self = Self {
+        programs: &[],
+        targets: &[],
+        args: &[],
+        need: Need::Optional,
+        when: When::Always,
+        ipv6: false,
+        only_for: &[],
+        provides: &[],
+        costs: "",
+    };
+
     /// Whether it only tells that the function was passed: to judge a call takes both its ends.
     pub const fn is_milestone(&self) -> bool {
         self.programs.len() == 1

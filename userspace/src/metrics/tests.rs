@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use ebpf_probes::{Counter, Counters, Evidence, Reason, Stage};
 
-use super::{FROM_THE_START, Gatherer, OTHER, Scrape, takes};
+use super::{FROM_THE_START, Gatherer, OTHER, Scrape};
 use crate::decode::{AcceptQueue, Bucket, Family, Listener, ListenerId, Sysctls};
 use crate::enrich::{Holder, Membership, OwnedListener, Process};
-use crate::filter::Wanted;
+use crate::filter::{Wanted, concerns};
 use crate::source::{Losses, NetnsCounter, Snapshot, Total};
 
 fn id(bound: &str) -> ListenerId {
@@ -150,7 +150,9 @@ fn losses_are_told() {
 fn a_filter_leaves_the_listeners_that_it_means() {
     let shown = |wanted: &Wanted| {
         let bound = ["10.0.0.1:80", "0.0.0.0:81", "[::]:80", "[fd00::1]:82"];
-        (0..4).filter(|&nth| takes(wanted, &id(bound[nth]))).collect::<Vec<_>>()
+        (0..4)
+            .filter(|&nth| concerns(&wanted.compile().unwrap(), &id(bound[nth])))
+            .collect::<Vec<_>>()
     };
     let all = Wanted::default;
     assert_eq!(shown(&all()), [0, 1, 2, 3]);

@@ -33,13 +33,13 @@ use steady::{InFlight, Steady};
 use table::{Table, since};
 use waiting::Waiting;
 
+pub use application::SoFar;
 pub use cost::{Measuring, object_sha256};
 pub use error::LiveError;
 
-mod cost;
-pub use application::SoFar;
 pub(crate) mod application;
 mod books;
+mod cost;
 mod diagnostics;
 mod error;
 mod missed;

@@ -5,23 +5,12 @@ use ebpf_probes::Arg;
 use super::Extra::{AcceptLatency, ListenCalls};
 use super::Kind::Entry;
 use super::{Hook, SK, When};
-use crate::kernel::fields::Need::Optional;
 
 const BACKLOG: &[&str] = &["backlog"];
 const CHILD: &[&str] = &["child"];
 
 /// What all rows have in common.
-const USUAL: Hook = Hook {
-    programs: &[],
-    targets: &[],
-    args: &[],
-    need: Optional,
-    when: When::Asked(ListenCalls),
-    ipv6: false,
-    only_for: &[],
-    provides: &[],
-    costs: "",
-};
+const USUAL: Hook = Hook { when: When::Asked(ListenCalls), ..Hook::USUAL };
 
 pub(super) const ROWS: &[Hook] = &[
     Hook {

@@ -4,22 +4,11 @@
 use ebpf_probes::{Arg, Milestone, Reason};
 
 use super::Kind::{Entry, Return};
-use super::When::{Always, Without};
+use super::When::Without;
 use super::{BEFORE_LISTENER, Hook, SK, SKB};
-use crate::kernel::fields::Need::Optional;
 
 /// What most rows have in common.
-const USUAL: Hook = Hook {
-    programs: &[],
-    targets: &[],
-    args: &[],
-    need: Optional,
-    when: Always,
-    ipv6: false,
-    only_for: BEFORE_LISTENER,
-    provides: &[],
-    costs: "",
-};
+const USUAL: Hook = Hook { only_for: BEFORE_LISTENER, ..Hook::USUAL };
 
 /// Told within `tcp_v4_rcv` and `tcp_v6_rcv`: all but SYNs with FIN.
 const RECEIVED: &[Reason] = &[

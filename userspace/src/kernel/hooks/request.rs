@@ -4,9 +4,8 @@
 use ebpf_probes::{Arg, Milestone, Reason};
 
 use super::Kind::{Entry, Return};
-use super::When::{Always, IfPresent};
+use super::When::IfPresent;
 use super::{Hook, SK};
-use crate::kernel::fields::Need::Optional;
 
 const REQ: &[&str] = &["req"];
 
@@ -19,19 +18,6 @@ const TIMER: &[Reason] = &[
     Reason::RequestMigrated,
 ];
 
-/// What most rows have in common.
-const USUAL: Hook = Hook {
-    programs: &[],
-    targets: &[],
-    args: &[],
-    need: Optional,
-    when: Always,
-    ipv6: false,
-    only_for: &[],
-    provides: &[],
-    costs: "",
-};
-
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("request_timer", Entry), ("request_timer_exit", Return)],
@@ -39,14 +25,14 @@ pub(super) const ROWS: &[Hook] = &[
         args: &[(Arg::RequestTimerTimer, &["t"])],
         only_for: TIMER,
         costs: "half-open requests that end by their timer are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("request_timed_out", Entry)],
         targets: &["tcp_syn_ack_timeout"],
         provides: &[Milestone::TimedOut],
         costs: "half-open requests that end by their timer are unattributed",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("synack_repeated_exit", Return)],
@@ -54,7 +40,7 @@ pub(super) const ROWS: &[Hook] = &[
         only_for: &[Reason::SynackRetransmit, Reason::SynackSendFailed],
         provides: &[Milestone::SynAckResendFailed],
         costs: "SYN-ACKs that a timer repeats, and such that could not be sent, are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     // Since 5.14.
     Hook {
@@ -63,7 +49,7 @@ pub(super) const ROWS: &[Hook] = &[
         when: IfPresent,
         provides: &[Milestone::RequestCloned, Milestone::CloneFailed],
         costs: "requests that move to another listener are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("request_error", Entry), ("request_error_exit", Return)],
@@ -71,7 +57,7 @@ pub(super) const ROWS: &[Hook] = &[
         args: &[(Arg::RequestErrorSk, SK)],
         only_for: &[Reason::RequestIcmpError],
         costs: "half-open requests that an ICMP error ends are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("request_removal", Entry), ("request_removal_exit", Return)],
@@ -80,7 +66,7 @@ pub(super) const ROWS: &[Hook] = &[
         only_for: &[Reason::RequestIcmpError, Reason::RequestDestroyed],
         provides: &[Milestone::RemovalAsked],
         costs: "half-open requests that are destroyed, or ended by an ICMP error, are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("request_removal_and_put", Entry), ("request_removal_and_put_exit", Return)],
@@ -88,7 +74,7 @@ pub(super) const ROWS: &[Hook] = &[
         args: &[(Arg::RemovalAndPutSk, SK), (Arg::RemovalAndPutReq, REQ)],
         only_for: &[Reason::AckListenerGone, Reason::RequestNetnsExit],
         costs: "packets for requests whose listener has closed are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("request_destroyed", Entry)],
@@ -96,7 +82,7 @@ pub(super) const ROWS: &[Hook] = &[
         args: &[(Arg::AbortSk, SK)],
         only_for: &[Reason::RequestDestroyed],
         costs: "half-open requests that are destroyed on demand are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("child_forgotten", Entry)],
@@ -109,7 +95,7 @@ pub(super) const ROWS: &[Hook] = &[
         only_for: &[Reason::ChildNotAccepted, Reason::AckListenerClosing],
         provides: &[Milestone::ChildForgotten],
         costs: "connections that a listener leaves behind when it closes are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("accept_entered", Entry)],
@@ -117,7 +103,7 @@ pub(super) const ROWS: &[Hook] = &[
         args: &[(Arg::AcceptSk, SK)],
         only_for: &[Reason::Accepted],
         costs: "accepted connections are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("accepted", Entry)],
@@ -125,6 +111,6 @@ pub(super) const ROWS: &[Hook] = &[
         args: &[(Arg::GraftSk, SK)],
         only_for: &[Reason::Accepted],
         costs: "accepted connections are not seen",
-        ..USUAL
+        ..Hook::USUAL
     },
 ];
