@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use crate::catalogue;
 use crate::decode::Family;
 use crate::filter::Netns;
+use crate::kernel::Choice;
 
 mod completions;
 mod ids;
@@ -126,6 +127,10 @@ pub struct Trace {
     /// only for handshakes.
     #[arg(long)]
     pub before_listener: bool,
+
+    /// The kind of probe
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    pub attach: Choice,
 
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]

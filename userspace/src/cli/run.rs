@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use ebpf_probes::Reason;
 
 use super::{Filter, completions};
+use crate::kernel::Choice;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +52,10 @@ pub struct Run {
     /// Add drops before the listener's code; costs a probe on every incoming TCP packet
     #[arg(long)]
     pub before_listener: bool,
+
+    /// The kind of probe
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    pub attach: Choice,
 
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]

@@ -73,7 +73,8 @@ fn settings(arguments: &cli::Run) -> Result<Settings, Failure> {
     let before = named.any(|reason| hooks::BEFORE_LISTENER.contains(reason));
     let asked =
         Asked { notices: filter.notices, before_listener: arguments.before_listener || before };
-    Ok(Settings { filter, asked, verbose: arguments.verbose })
+    let cli::Run { attach, verbose, .. } = *arguments;
+    Ok(Settings { filter, asked, attach, verbose })
 }
 
 async fn trace(

@@ -20,7 +20,8 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
         notices: filter.notices,
         before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
     };
-    let settings = Settings { filter, asked, verbose: arguments.verbose };
+    let cli::Trace { attach, verbose, .. } = *arguments;
+    let settings = Settings { filter, asked, attach, verbose };
     if arguments.verbose {
         render::diagnostics_to_stderr();
     }

@@ -4,7 +4,7 @@ use super::fields::FIELDS;
 use super::hooks::{self, Asked, Hook};
 use super::plan::HookError;
 use super::rights::{Check, Unmet};
-use super::{Gap, Plan, PlanError, Rights};
+use super::{Choice, Gap, Means, Plan, PlanError, Rights};
 use crate::exit::Exit;
 
 /// How a hook would turn out.
@@ -43,7 +43,7 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// Asks the running kernel.
     pub fn of_this_machine() -> Self {
-        let plan = Plan::for_this_kernel(Asked::EVERYTHING, &[]);
+        let plan = Plan::for_this_kernel(Asked::EVERYTHING, &Means::of_this_kernel(Choice::Auto));
         Self::new(&Rights::read(), plan)
     }
 

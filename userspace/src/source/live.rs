@@ -22,9 +22,10 @@ use crate::decode::{self, SynDrop};
 use crate::filter;
 use crate::kernel::fields::Need;
 use crate::kernel::hooks;
-use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights};
+use crate::kernel::{
+    Attach, Baseline, Choice, KernelBtf, Means, Namespaces, Plan, PlanError, Rights,
+};
 use diagnostics::Diagnostics;
-use programs::ProgramsError;
 use refused::{Clients, boot_ns};
 use waiting::Waiting;
 
@@ -32,6 +33,7 @@ pub use error::LiveError;
 
 mod diagnostics;
 mod error;
+mod kinds;
 mod missed;
 mod opening;
 pub(crate) mod programs;
@@ -124,15 +126,24 @@ fn plan_and_attach(settings: &Settings) -> Result<(Plan, Ebpf), LiveError> {
         KernelBtf::open(&Plan::wanted())
     });
     let btf = btf.map_err(PlanError::from)?;
-    let mut excluded = Vec::new();
+    let mut means = Means::of_this_kernel(settings.attach);
     loop {
-        let plan = Plan::resolve(&btf, settings.asked, &excluded)?;
-        match programs::start(&plan, settings) {
+        let plan = Plan::resolve(&btf, settings.asked, &means)?;
+        let error = match programs::start(&plan, settings) {
             Ok(ebpf) => return Ok((plan, ebpf)),
-            Err(ProgramsError::Attach { program, .. }) if optional(program) => {
-                excluded.push(program);
+            Err(error) => error,
+        };
+        let refused = error
+            .refused()
+            .and_then(|program| plan.probes.iter().find(|probe| probe.program == program));
+        match refused {
+            Some(probe) if probe.attach != Attach::Kprobe && means.choice == Choice::Auto => {
+                means.refuse(probe.program, probe.ordinary);
             }
-            Err(error) => return Err(error.into()),
+            Some(probe) if error.is_of_attaching() && optional(probe.program) => {
+                means.excluded.push(probe.program);
+            }
+            _ => return Err(error.into()),
         }
     }
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::decode::{Bucket, ListenerId, SynDrop};
 use crate::incident::{Incident, Owner};
+use crate::kernel::Choice;
 use crate::kernel::hooks::Asked;
 
 pub mod live;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub filter: Filter,
     /// What is watched beyond drops by a listener's own code.
     pub asked: Asked,
+    /// By which kind of probe.
+    pub attach: Choice,
     /// Whether the probes shall log their own diagnostics to stderr.
     pub verbose: bool,
 }

@@ -5,7 +5,7 @@ use ebpf_probes::{Arg, Milestone, Reason};
 
 use super::Kind::{Entry, Return};
 use super::When::{Always, IfPresent};
-use super::{Hook, SK};
+use super::{Hook, RETURNED, SK};
 use crate::kernel::fields::Need::Optional;
 
 const REQ: &[&str] = &["req"];
@@ -51,6 +51,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("synack_repeated_exit", Return)],
         targets: &["tcp_rtx_synack"],
+        args: &[(Arg::SynackRepeatedReturned, RETURNED)],
         only_for: &[Reason::SynackRetransmit],
         provides: &[Milestone::SynAckResendFailed],
         costs: "SYN-ACKs that a timer repeats are not seen",
@@ -60,6 +61,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("request_cloned_exit", Return)],
         targets: &["inet_reqsk_clone"],
+        args: &[(Arg::RequestClonedReturned, RETURNED)],
         when: IfPresent,
         provides: &[Milestone::RequestCloned, Milestone::CloneFailed],
         costs: "requests that move to another listener are not seen",

@@ -1,7 +1,7 @@
 //! Probes that were hit and not run, by the kernel's own count.
 //!
-//! The kernel runs no BPF program of this kind while another one runs on the same CPU, and counts
-//! what it skipped per program: `recursion_misses` in the fdinfo of the program's descriptor,
+//! The kernel runs no BPF program of a kprobe while another one runs on the same CPU, and none of
+//! fentry while the same one does; it counts what it skipped per program: `recursion_misses` in the fdinfo of the program's descriptor,
 //! since Linux 5.12; kprobes count there since 6.7 (kernel/trace/bpf_trace.c, `trace_call_bpf`).
 
 use std::fs;
@@ -15,6 +15,8 @@ pub(super) fn runs(ebpf: &Ebpf) -> u64 {
     ebpf.programs()
         .filter_map(|(_, program)| match program {
             Program::KProbe(probe) => probe.fd().ok(),
+            Program::FEntry(probe) => probe.fd().ok(),
+            Program::FExit(probe) => probe.fd().ok(),
             _ => None,
         })
         .filter_map(|fd| {

@@ -10,11 +10,12 @@ use std::error::Error;
 use std::sync::mpsc;
 use std::{io, thread};
 
-use aya::programs::{KProbe, Program, ProgramError};
-use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya::programs::{FEntry, FExit, KProbe, Program, ProgramError};
+use aya::{Btf, BtfError, Ebpf, EbpfError, EbpfLoader};
 use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::kinds;
 use crate::kernel::hooks::Kind;
 use crate::kernel::{Plan, PlannedProbe};
 use crate::source::Settings;
@@ -31,6 +32,12 @@ pub enum ProgramsError {
     /// Maps could not be made, or the object is damaged.
     #[error("failed to load the BPF object")]
     Object(#[source] Box<EbpfError>),
+    /// The object is none.
+    #[error("failed to find the sections of the BPF object: it is damaged")]
+    Sections,
+    /// aya does not understand what was put together for it.
+    #[error("failed to tell aya of the kernel's functions")]
+    Types(#[source] BtfError),
     /// The plan names a program that the object does not have.
     #[error("failed to find BPF program {0} in the object: it was built from other sources")]
     Absent(&'static str),
@@ -65,9 +72,10 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Ebpf, ProgramsEr
         .btf(None)
         .override_global("CONFIG", config.as_bytes(), true)
         .override_global("AYA_LOG_LEVEL", &level, true)
-        .load(OBJECT)
+        .load(&kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?)
         .map_err(|source| ProgramsError::Object(Box::new(source)))?;
-    hook(&mut ebpf, &plan.probes)?;
+    let types = kinds::types(&plan.probes).map_err(ProgramsError::Types)?;
+    hook(&mut ebpf, &plan.probes, &types)?;
     Ok(ebpf)
 }
 
@@ -98,50 +106,90 @@ pub(crate) fn loader<'a>() -> EbpfLoader<'a> {
     loader
 }
 
-/// Hooks the probes in their order. The verifier works on the next program while the kernel waits
-/// for the hook of the one before: both take long, and neither needs the other.
-fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe]) -> Result<(), ProgramsError> {
-    let mut programs: HashMap<&str, &mut KProbe> = HashMap::new();
-    for (name, program) in ebpf.programs_mut() {
-        if let Program::KProbe(program) = program {
-            programs.insert(name, program);
+/// A program of one kind or the other.
+enum Hooked<'a> {
+    Kprobe(&'a mut KProbe),
+    Entry(&'a mut FEntry),
+    Return(&'a mut FExit),
+}
+
+impl<'a> Hooked<'a> {
+    fn new(program: &'a mut Program) -> Option<Self> {
+        match program {
+            Program::KProbe(program) => Some(Self::Kprobe(program)),
+            Program::FEntry(program) => Some(Self::Entry(program)),
+            Program::FExit(program) => Some(Self::Return(program)),
+            _ => None,
         }
     }
+
+    fn load(&mut self, probe: &PlannedProbe, types: &Btf) -> Result<(), ProgramsError> {
+        let loaded = match self {
+            Self::Kprobe(program) => program.load(),
+            Self::Entry(program) => program.load(&probe.target, types),
+            Self::Return(program) => program.load(&probe.target, types),
+        };
+        loaded.map_err(|source| ProgramsError::Refused {
+            program: probe.program,
+            source: source.into(),
+        })
+    }
+
+    fn attach(&mut self, probe: &PlannedProbe) -> Result<(), ProgramsError> {
+        let attached = match self {
+            Self::Kprobe(program) => program.attach(&probe.target, 0).map(drop),
+            Self::Entry(program) => program.attach().map(drop),
+            Self::Return(program) => program.attach().map(drop),
+        };
+        attached.map_err(|source| ProgramsError::Attach {
+            program: probe.program,
+            target: probe.target.clone(),
+            source: source.into(),
+        })
+    }
+}
+
+/// Hooks the probes in their order. The verifier works on the next program while the kernel waits
+/// for the hook of the one before: both take long, and neither needs the other.
+fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), ProgramsError> {
+    let mut programs: HashMap<&str, Hooked<'_>> = ebpf
+        .programs_mut()
+        .filter_map(|(name, program)| Some((name, Hooked::new(program)?)))
+        .collect();
     let (loaded, to_attach) = mpsc::channel();
     thread::scope(|scope| {
         let loading = scope.spawn(move || {
             for probe in in_order(probes) {
-                let program =
+                let mut program =
                     programs.remove(probe.program).ok_or(ProgramsError::Absent(probe.program))?;
-                load(program, probe)?;
+                program.load(probe, types)?;
                 if loaded.send((program, probe)).is_err() {
                     break;
                 }
             }
             Ok(())
         });
-        let attached = to_attach.iter().try_for_each(|(program, probe)| attach(program, probe));
+        let attached = to_attach.iter().try_for_each(|(mut program, probe)| program.attach(probe));
         // A loader that still has programs to hand over learns by this that nobody takes them.
         drop(to_attach);
         attached.and(loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 
-fn load(program: &mut KProbe, probe: &PlannedProbe) -> Result<(), ProgramsError> {
-    program
-        .load()
-        .map_err(|source| ProgramsError::Refused { program: probe.program, source: source.into() })
-}
-
-fn attach(program: &mut KProbe, probe: &PlannedProbe) -> Result<(), ProgramsError> {
-    program.attach(&probe.target, 0).map(drop).map_err(|source| ProgramsError::Attach {
-        program: probe.program,
-        target: probe.target.clone(),
-        source: source.into(),
-    })
-}
-
 impl ProgramsError {
+    /// The program that the kernel refused, if that was it.
+    pub(super) fn refused(&self) -> Option<&'static str> {
+        match *self {
+            Self::Refused { program, .. } | Self::Attach { program, .. } => Some(program),
+            _ => None,
+        }
+    }
+
+    /// Whether the program itself was good.
+    pub(super) const fn is_of_attaching(&self) -> bool {
+        matches!(self, Self::Attach { .. })
+    }
+
     /// Whether the kernel refused for want of rights.
     pub(super) fn is_denial(&self) -> bool {
         denied(self)

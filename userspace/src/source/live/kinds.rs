@@ -1,0 +1,97 @@
+//! What makes a program of the object one of fentry or fexit: the name of its section, and the
+//! number of its function among the kernel's types.
+//!
+//! The instructions are the same for each kind. The object names the kind that works everywhere;
+//! aya goes by that name, so what shall be of another kind is renamed before aya reads it.
+
+use std::collections::HashSet;
+
+use aya::{Btf, BtfError, Endianness};
+
+use crate::kernel::hooks::Kind;
+use crate::kernel::{Attach, PlannedProbe};
+
+/// Kinds as section names spell them. No new one is longer than the old one.
+const ENTRY: (&[u8], &[u8]) = (b"kprobe/", b"fentry/");
+const RETURN: (&[u8], &[u8]) = (b"kretprobe/", b"fexit/\0\0\0\0");
+
+/// The object with the sections renamed of all programs that shall be fentry or fexit. `None` if it
+/// is no object.
+pub(super) fn renamed(object: &[u8], probes: &[PlannedProbe]) -> Option<Vec<u8>> {
+    let traced = |wanted: Kind| -> HashSet<&[u8]> {
+        let traced = probes.iter().filter(|probe| probe.attach != Attach::Kprobe);
+        traced.filter(|probe| probe.kind == wanted).map(|probe| probe.program.as_bytes()).collect()
+    };
+    let (entries, returns) = (traced(Kind::Entry), traced(Kind::Return));
+    let mut renamed = object.to_vec();
+    for name in names(&mut renamed)?.split_mut(|byte| *byte == 0) {
+        // The section of its relocations ends in the same name, and shares its bytes.
+        let start = if name.starts_with(b".rel") { 4 } else { 0 };
+        let name = &mut name[start..];
+        for ((old, new), wanted) in [(ENTRY, &entries), (RETURN, &returns)] {
+            if name.strip_prefix(old).is_some_and(|program| wanted.contains(program)) {
+                name[..new.len()].copy_from_slice(new);
+            }
+        }
+    }
+    Some(renamed)
+}
+
+/// The names of the sections of a 64-bit ELF file of our own byte order.
+fn names(object: &mut [u8]) -> Option<&mut [u8]> {
+    const HEADERS: usize = 40;
+    const HEADER_SIZE: usize = 58;
+    const NAMES: usize = 62;
+    let half = |at: usize| Some(u16::from_ne_bytes(*object.get(at..)?.first_chunk()?).into());
+    let word =
+        |at: usize| usize::try_from(u64::from_ne_bytes(*object.get(at..)?.first_chunk()?)).ok();
+    let size: usize = half(HEADER_SIZE)?;
+    let nth: usize = half(NAMES)?;
+    let header = word(HEADERS)?.checked_add(size.checked_mul(nth)?)?;
+    let (start, len) = (word(header.checked_add(24)?)?, word(header.checked_add(32)?)?);
+    object.get_mut(start..start.checked_add(len)?)
+}
+
+/// As much of the kernel's types as aya needs to find these functions by name: each has its own
+/// number, and whatever lies between stands for nothing. All of the real ones would take longer to
+/// read, and more memory, than everything else at the start.
+pub(super) fn types(probes: &[PlannedProbe]) -> Result<Btf, BtfError> {
+    const POINTER: u32 = 2 << 24;
+    const FUNCTION: u32 = 12 << 24;
+    let mut functions: Vec<(u32, &str)> = probes
+        .iter()
+        .filter_map(|probe| match probe.attach {
+            Attach::Fentry { id } => Some((id, probe.target.as_str())),
+            Attach::Kprobe => None,
+        })
+        .collect();
+    functions.sort_unstable();
+    functions.dedup();
+    let mut types: Vec<u32> = Vec::new();
+    let mut strings = vec![0_u8];
+    let mut next = 1;
+    for (id, name) in functions {
+        for _ in next..id {
+            types.extend([0, POINTER, 0]);
+        }
+        types.extend([len(&strings), FUNCTION, 0]);
+        strings.extend(name.bytes());
+        strings.push(0);
+        next = id + 1;
+    }
+    let types: Vec<u8> = types.into_iter().flat_map(u32::to_ne_bytes).collect();
+    const HEADER: u32 = 24;
+    let mut bytes = Vec::with_capacity(types.len() + strings.len() + 24);
+    bytes.extend(0xeb9f_u16.to_ne_bytes());
+    bytes.extend([1, 0]);
+    for word in [HEADER, 0, len(&types), len(&types), len(&strings)] {
+        bytes.extend(word.to_ne_bytes());
+    }
+    bytes.extend(types);
+    bytes.extend(strings);
+    Btf::parse(&bytes, Endianness::default())
+}
+
+fn len(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
