@@ -106,15 +106,20 @@ pub struct Means {
 }
 
 impl Means {
-    /// What the user chose, where this kernel has it.
+    /// What the user chose, on a kernel that has everything.
+    pub fn new(choice: Choice) -> Self {
+        Self { choice, ..Self::default() }
+    }
+
+    /// What the user chose, on the running kernel.
     pub fn of_this_kernel(choice: Choice) -> Self {
         let realtime = fs::read_to_string(REALTIME).is_ok_and(|text| text.trim() == "1");
-        Self { choice, hopeless: realtime.then_some(Unfit::Realtime), ..Self::default() }
+        Self { hopeless: realtime.then_some(Unfit::Realtime), ..Self::new(choice) }
     }
 
     /// kprobes and nothing else, without some programs.
     pub fn kprobes(excluded: &[&'static str]) -> Self {
-        Self { choice: Choice::Kprobe, excluded: excluded.to_vec(), ..Self::default() }
+        Self { excluded: excluded.to_vec(), ..Self::new(Choice::Kprobe) }
     }
 
     /// Learns that the kernel refused a program as fentry. Where the program asked for nothing out

@@ -320,6 +320,12 @@ impl Plan {
         Ok(Fit { attach, ordinary: attach::is_ordinary(hook, prototype) })
     }
 
+    /// The kind that most probes are of.
+    pub fn attach(&self) -> &'static str {
+        let kprobes = self.probes.iter().filter(|probe| probe.attach == Attach::Kprobe).count();
+        if 2 * kprobes > self.probes.len() { "kprobe" } else { "fentry" }
+    }
+
     /// Whether a milestone is seen, or cannot be passed.
     pub fn watches(&self, milestone: Milestone) -> bool {
         self.config.watched & milestone.bit() != 0

@@ -26,6 +26,7 @@ use crate::kernel::{
     Attach, Baseline, Choice, KernelBtf, Means, Namespaces, Plan, PlanError, Rights,
 };
 use diagnostics::Diagnostics;
+use programs::Attached;
 use refused::{Clients, boot_ns};
 use waiting::Waiting;
 
@@ -70,7 +71,7 @@ pub struct Live {
     baseline: Baseline,
     before: Vec<Total>,
     /// Holds the programs; they go with it.
-    ebpf: Ebpf,
+    ebpf: Attached,
 }
 
 /// Attaches the probes.
@@ -119,7 +120,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
 
 /// Plans and attaches, and plans again without an optional hook that the kernel refused: the
 /// probes must not believe in a milestone that nobody watches.
-fn plan_and_attach(settings: &Settings) -> Result<(Plan, Ebpf), LiveError> {
+fn plan_and_attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
     let btf = thread::scope(|scope| {
         // aya tries out what this kernel knows of BPF; it keeps the answers.
         scope.spawn(aya::features);

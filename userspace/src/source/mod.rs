@@ -38,6 +38,8 @@ pub struct Probe {
     pub name: String,
     /// The kernel function.
     pub target: String,
+    /// The kind of probe, if it is attached and that is known.
+    pub attach: Option<String>,
     /// Whether it is attached.
     pub attached: bool,
 }
@@ -53,7 +55,7 @@ pub struct Opening {
     pub kernel: Option<String>,
     /// Name of the host.
     pub host: Option<String>,
-    /// The kind of probe.
+    /// The kind that most probes are of.
     pub attach: Option<String>,
     /// Every probe that was wanted.
     pub probes: Vec<Probe>,

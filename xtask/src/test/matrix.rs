@@ -21,7 +21,8 @@ use crate::kernels::{self, Kernel};
 
 /// Cases about the command line, filters and formats: what they are about happens above the
 /// kernel, so in the whole matrix one kernel is enough.
-const SAME_EVERYWHERE: [&str; 6] = ["filter::", "text::", "ends::", "usage::", "run::", "doctor::"];
+const SAME_EVERYWHERE: [&str; 7] =
+    ["filter::", "text::", "ends::", "usage::", "run::", "doctor::", "campaign::by-kprobes"];
 
 /// Runs the matrix to its end, whatever fails in between, and adds it all to `tally`.
 ///

@@ -8,10 +8,10 @@ use ebpf_probes::{ABSENT, Arg, Counter, Field, Milestone, Reason};
 use super::model::Model;
 use super::{Plan, PlanError};
 use crate::exit::Exit;
-use crate::kernel::Means;
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::hooks::{self, Asked, Kind};
 use crate::kernel::release;
+use crate::kernel::{Attach, Choice, Means};
 
 fn programs(plan: &Plan) -> Vec<&'static str> {
     plan.probes.iter().map(|probe| probe.program).collect()
@@ -69,6 +69,49 @@ fn arguments_are_found_by_name() {
     assert_eq!((at(Arg::CheckReqFastopen), at(Arg::CheckReqStolen)), (3, 4));
     let moved = Model { more_before: 2, ..Model::default() }.plan().unwrap();
     assert_eq!(position(&moved, Arg::V4SynRecvSkb), 3);
+}
+
+#[test]
+fn where_an_argument_lies_depends_on_the_kind_of_probe() {
+    let words = |choice| {
+        let means = Means::new(choice);
+        let plan = Plan::resolve(&Model::default().btf(), Asked::default(), &means).unwrap();
+        let at = |arg: Arg| plan.config.args[arg as usize];
+        let words = [Arg::CheckReqSk, Arg::CheckReqFastopen, Arg::CheckReqReturned].map(at);
+        (words, plan.attach())
+    };
+    // The registers rdi, rcx and rax in struct pt_regs.
+    assert_eq!(words(Choice::Kprobe), ([14, 11, 10], "kprobe"));
+    // Six parameters, then what is returned.
+    assert_eq!(words(Choice::Fentry), ([0, 3, 6], "fentry"));
+    assert_eq!(words(Choice::Auto), ([0, 3, 6], "fentry"));
+}
+
+#[test]
+fn a_hook_that_the_kernel_refuses_as_fentry_becomes_a_kprobe() {
+    let kinds = |means: &Means| {
+        let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, means).unwrap();
+        plan.probes.into_iter().map(|probe| (probe.program, probe.attach)).collect::<Vec<_>>()
+    };
+    let by_kprobe = |means: &Means| -> Vec<&str> {
+        let kprobes = kinds(means).into_iter().filter(|(_, attach)| *attach == Attach::Kprobe);
+        kprobes.map(|(program, _)| program).collect()
+    };
+    let mut means = Means::new(Choice::Auto);
+    // It runs where another thread could come between.
+    assert_eq!(by_kprobe(&means), ["accepted"]);
+    means.refuse("check_req_exit", false);
+    assert_eq!(by_kprobe(&means), ["check_req", "check_req_exit", "accepted"]);
+    means.refuse("conn_request", true);
+    assert_eq!(by_kprobe(&means).len(), kinds(&means).len());
+}
+
+#[test]
+fn fentry_alone_misses_what_does_not_take_it() {
+    let means = Means::new(Choice::Fentry);
+    let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &means).unwrap();
+    assert_eq!(missing(&plan), ["accepted"]);
+    assert!(plan.unobservable.contains(&Reason::Accepted));
 }
 
 #[test]

@@ -95,3 +95,59 @@ pub(super) fn types(probes: &[PlannedProbe]) -> Result<Btf, BtfError> {
 fn len(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{renamed, types};
+    use crate::kernel::hooks::Kind;
+    use crate::kernel::{Attach, PlannedProbe};
+    use crate::source::live::programs::OBJECT;
+
+    fn probe(program: &'static str, kind: Kind, attach: Attach) -> PlannedProbe {
+        let target = "tcp_check_req".to_owned();
+        PlannedProbe { program, target, kind, attach, ordinary: true, milestone: false }
+    }
+
+    fn count(object: &[u8], name: &str) -> usize {
+        object.windows(name.len()).filter(|window| *window == name.as_bytes()).count()
+    }
+
+    #[test]
+    fn only_programs_that_shall_be_traced_change_their_kind() {
+        let id = 7;
+        let probes = [
+            probe("check_req", Kind::Entry, Attach::Fentry { id }),
+            probe("check_req_exit", Kind::Return, Attach::Fentry { id }),
+            probe("conn_request", Kind::Entry, Attach::Kprobe),
+        ];
+        let renamed = renamed(OBJECT, &probes).unwrap();
+        assert_eq!(renamed.len(), OBJECT.len());
+        for (name, before, after) in [
+            ("kprobe/check_req\0", 1, 0),
+            ("fentry/check_req\0", 0, 1),
+            ("kretprobe/check_req_exit\0", 1, 0),
+            ("fexit/\0\0\0\0check_req_exit\0", 0, 1),
+            ("kprobe/conn_request\0", 1, 1),
+        ] {
+            assert_eq!((count(OBJECT, name), count(&renamed, name)), (before, after), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        assert!(renamed(&OBJECT[..60], &[]).is_none());
+        assert!(renamed(&[0xff; 64], &[]).is_none());
+        assert!(renamed(&[], &[]).is_none());
+    }
+
+    #[test]
+    fn types_are_few_and_understood() {
+        let probes = [
+            probe("check_req", Kind::Entry, Attach::Fentry { id: 70_000 }),
+            probe("check_req_exit", Kind::Return, Attach::Fentry { id: 70_000 }),
+            probe("conn_request", Kind::Entry, Attach::Kprobe),
+        ];
+        assert!(types(&probes).is_ok());
+        assert!(types(&[]).is_ok());
+    }
+}

@@ -5,9 +5,12 @@
 //! seen has its return seen too. Everything is held by file descriptors: when this process ends,
 //! however it ends, the kernel takes all of it away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
 use std::error::Error;
-use std::sync::mpsc;
+use std::ops::{Deref, DerefMut};
+use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
 use aya::programs::{FEntry, FExit, KProbe, Program, ProgramError};
@@ -23,6 +26,9 @@ use crate::source::Settings;
 /// Levels as aya-log numbers them. At the lowest the verifier removes the code that would log.
 const LOG_NOTHING: u8 = 0;
 const LOG_DEBUG: u8 = 4;
+
+/// How many programs are on their way at once. Most of them wait for the kernel.
+const WORKERS: usize = 8;
 
 pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SYNDROP_BPF_OBJECT"));
 
@@ -65,30 +71,27 @@ pub enum ProgramsError {
 ///
 /// # Errors
 /// The first refusal; nothing stays attached then.
-pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Ebpf, ProgramsError> {
+pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, ProgramsError> {
     let config = Config { filter: settings.filter, ..plan.config };
     let level: u8 = if settings.verbose { LOG_DEBUG } else { LOG_NOTHING };
-    let mut ebpf = loader()
+    let ebpf = loader()
         .btf(None)
         .override_global("CONFIG", config.as_bytes(), true)
         .override_global("AYA_LOG_LEVEL", &level, true)
         .load(&kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?)
         .map_err(|source| ProgramsError::Object(Box::new(source)))?;
     let types = kinds::types(&plan.probes).map_err(ProgramsError::Types)?;
-    hook(&mut ebpf, &plan.probes, &types)?;
-    Ok(ebpf)
+    let mut attached = Attached(ebpf);
+    hook(&mut attached.0, &plan.probes, &types)?;
+    Ok(attached)
 }
 
-/// Milestones, then returns, then entries.
-fn in_order(probes: &[PlannedProbe]) -> Vec<&PlannedProbe> {
-    let mut ordered: Vec<&PlannedProbe> = probes.iter().collect();
-    ordered.sort_by_key(|probe| match (probe.milestone, probe.kind) {
-        (true, _) => 0,
-        (false, Kind::Return) => 1,
-        (false, Kind::Entry) => 2,
-    });
-    ordered
-}
+/// The steps of hooking, in their order.
+const STEPS: [fn(&PlannedProbe) -> bool; 3] = [
+    |probe| probe.milestone,
+    |probe| !probe.milestone && probe.kind == Kind::Return,
+    |probe| !probe.milestone && probe.kind == Kind::Entry,
+];
 
 /// A loader that has not read the types of the running kernel.
 ///
@@ -135,6 +138,15 @@ impl<'a> Hooked<'a> {
         })
     }
 
+    /// One that was never loaded cannot be unloaded; nothing is lost by that.
+    fn unhook(self) {
+        let _ = match self {
+            Self::Kprobe(program) => program.unload(),
+            Self::Entry(program) => program.unload(),
+            Self::Return(program) => program.unload(),
+        };
+    }
+
     fn attach(&mut self, probe: &PlannedProbe) -> Result<(), ProgramsError> {
         let attached = match self {
             Self::Kprobe(program) => program.attach(&probe.target, 0).map(drop),
@@ -149,31 +161,76 @@ impl<'a> Hooked<'a> {
     }
 }
 
-/// Hooks the probes in their order. The verifier works on the next program while the kernel waits
-/// for the hook of the one before: both take long, and neither needs the other.
+/// Hooks the probes step by step, some of each step at once: the verifier computes for long, and
+/// what hooks a function mostly waits until no CPU runs its old code any more.
 fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), ProgramsError> {
     let mut programs: HashMap<&str, Hooked<'_>> = ebpf
         .programs_mut()
         .filter_map(|(name, program)| Some((name, Hooked::new(program)?)))
         .collect();
-    let (loaded, to_attach) = mpsc::channel();
-    thread::scope(|scope| {
-        let loading = scope.spawn(move || {
-            for probe in in_order(probes) {
-                let mut program =
-                    programs.remove(probe.program).ok_or(ProgramsError::Absent(probe.program))?;
-                program.load(probe, types)?;
-                if loaded.send((program, probe)).is_err() {
-                    break;
-                }
-            }
-            Ok(())
+    for step in STEPS {
+        let of_step = probes.iter().filter(|probe| step(probe));
+        let queue = of_step.map(|probe| match programs.remove(probe.program) {
+            Some(program) => Ok((program, probe)),
+            None => Err(ProgramsError::Absent(probe.program)),
         });
-        let attached = to_attach.iter().try_for_each(|(mut program, probe)| program.attach(probe));
-        // A loader that still has programs to hand over learns by this that nobody takes them.
-        drop(to_attach);
-        attached.and(loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        side_by_side(queue.collect::<Result<_, _>>()?, |(mut program, probe)| {
+            program.load(probe, types)?;
+            program.attach(probe)
+        })?;
+    }
+    Ok(())
+}
+
+/// Does something with each, several at a time; nothing new is begun after a failure, and the first
+/// one is told.
+fn side_by_side<T: Send, E: Send>(
+    queue: VecDeque<T>,
+    job: impl Fn(T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let queue = Mutex::new(queue);
+    let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+    thread::scope(|scope| {
+        let work = || {
+            loop {
+                let Some(next) = lock().pop_front() else { return Ok(()) };
+                job(next).inspect_err(|_| lock().clear())?;
+            }
+        };
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .fold(Ok(()), Result::and)
     })
+}
+
+/// The programs, hooked for as long as this lives.
+pub(super) struct Attached(Ebpf);
+
+impl Deref for Attached {
+    type Target = Ebpf;
+
+    fn deref(&self) -> &Ebpf {
+        &self.0
+    }
+}
+
+impl DerefMut for Attached {
+    fn deref_mut(&mut self) -> &mut Ebpf {
+        &mut self.0
+    }
+}
+
+impl Drop for Attached {
+    /// The kernel would take the hooks away one after the other, and wait after each.
+    fn drop(&mut self) {
+        let programs = self.0.programs_mut().filter_map(|(_, program)| Hooked::new(program));
+        let Ok(()) = side_by_side(programs.collect(), |program| {
+            program.unhook();
+            Ok::<_, Infallible>(())
+        });
+    }
 }
 
 impl ProgramsError {
