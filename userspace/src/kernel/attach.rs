@@ -99,10 +99,10 @@ pub struct Means {
     pub choice: Choice,
     /// Programs that the kernel refused in every kind.
     pub excluded: Vec<&'static str>,
-    /// Programs that it refused as fentry.
-    untraceable: Vec<&'static str>,
-    /// Whether fentry is in question at all.
+    /// Why fentry is out of the question, if it is.
     hopeless: Option<Unfit>,
+    /// Whether it is only where nothing is out of the ordinary.
+    ordinary_only: bool,
 }
 
 impl Means {
@@ -122,12 +122,13 @@ impl Means {
         Self { excluded: excluded.to_vec(), ..Self::new(Choice::Kprobe) }
     }
 
-    /// Learns that the kernel refused a program as fentry. Where the program asked for nothing out
-    /// of the ordinary, no other will fare better.
-    pub fn refuse(&mut self, program: &'static str, ordinary: bool) {
-        self.untraceable.push(program);
+    /// Learns that the kernel refused fentry of a function: others like it will fare no better, and
+    /// where nothing was out of the ordinary, none will.
+    pub const fn refuse(&mut self, ordinary: bool) {
         if ordinary {
             self.hopeless = Some(Unfit::Refused);
+        } else {
+            self.ordinary_only = true;
         }
     }
 
@@ -143,12 +144,11 @@ impl Means {
     }
 
     fn fentry(&self, hook: &Hook, prototype: &Prototype) -> Result<Attach, Unfit> {
-        let any = |list: &[&str]| hook.programs.iter().any(|(program, _)| list.contains(program));
         if let Some(why) = self.hopeless {
             Err(why)
-        } else if any(PREEMPTIBLE) {
+        } else if hook.programs.iter().any(|(program, _)| PREEMPTIBLE.contains(program)) {
             Err(Unfit::Preemptible)
-        } else if any(&self.untraceable) {
+        } else if self.ordinary_only && !is_ordinary(hook, prototype) {
             Err(Unfit::Refused)
         } else if prototype.by_value {
             Err(Unfit::ByValue)

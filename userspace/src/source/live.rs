@@ -139,7 +139,7 @@ fn plan_and_attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
             .and_then(|program| plan.probes.iter().find(|probe| probe.program == program));
         match refused {
             Some(probe) if probe.attach != Attach::Kprobe && means.choice == Choice::Auto => {
-                means.refuse(probe.program, probe.ordinary);
+                means.refuse(probe.ordinary);
             }
             Some(probe) if error.is_of_attaching() && optional(probe.program) => {
                 means.excluded.push(probe.program);

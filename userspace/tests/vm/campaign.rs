@@ -18,7 +18,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::case::{self, Case};
 use crate::netns::Home;
-use crate::report::Report;
+use crate::report::{Probe, Report};
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::setting::{Played, Setting};
@@ -167,6 +167,11 @@ fn perform(run: &str, asked: &[&str], rows: &[&Scenario]) -> Result<Vec<Setting>
         }
     }
     let report = trace.stop()?;
+    if asked.contains(&"kprobe") {
+        let other = |probe: &&Probe| probe.attached && probe.attach.as_deref() != Some("kprobe");
+        let other: Vec<_> = report.header.probes.iter().filter(other).collect();
+        ensure!(other.is_empty(), "no kprobes: {other:?}");
+    }
     for (row, setting, played) in &scenes {
         if let Err(error) = verdict::scene(row, setting, played, &report) {
             tell(run, row.name, &error)?;

@@ -56,6 +56,9 @@ fn names(object: &mut [u8]) -> Option<&mut [u8]> {
 /// number, and whatever lies between stands for nothing. All of the real ones would take longer to
 /// read, and more memory, than everything else at the start.
 pub(super) fn types(probes: &[PlannedProbe]) -> Result<Btf, BtfError> {
+    const MAGIC: u16 = 0xeb9f;
+    const VERSION: u8 = 1;
+    const HEADER: u32 = 24;
     const POINTER: u32 = 2 << 24;
     const FUNCTION: u32 = 12 << 24;
     let mut functions: Vec<(u32, &str)> = probes
@@ -67,33 +70,32 @@ pub(super) fn types(probes: &[PlannedProbe]) -> Result<Btf, BtfError> {
         .collect();
     functions.sort_unstable();
     functions.dedup();
-    let mut types: Vec<u32> = Vec::new();
-    let mut strings = vec![0_u8];
-    let mut next = 1;
-    for (id, name) in functions {
-        for _ in next..id {
-            types.extend([0, POINTER, 0]);
+    let strings = 1 + functions.iter().map(|(_, name)| name.len() + 1).sum::<usize>();
+    let last = functions.last().map_or(0, |(id, _)| *id);
+    let types = 12 * last;
+    let mut bytes = Vec::with_capacity(24 + strings + 12 * last as usize);
+    let words = |bytes: &mut Vec<u8>, words: &[u32]| {
+        words.iter().for_each(|word| bytes.extend(word.to_ne_bytes()));
+    };
+    bytes.extend(MAGIC.to_ne_bytes());
+    bytes.extend([VERSION, 0]);
+    let strings = u32::try_from(strings).unwrap_or(u32::MAX);
+    words(&mut bytes, &[HEADER, 0, types, types, strings]);
+    let (mut next, mut name_at) = (1, 1);
+    for (id, name) in &functions {
+        for _ in next..*id {
+            words(&mut bytes, &[0, POINTER, 0]);
         }
-        types.extend([len(&strings), FUNCTION, 0]);
-        strings.extend(name.bytes());
-        strings.push(0);
+        words(&mut bytes, &[name_at, FUNCTION, 0]);
+        name_at += u32::try_from(name.len()).unwrap_or(u32::MAX) + 1;
         next = id + 1;
     }
-    let types: Vec<u8> = types.into_iter().flat_map(u32::to_ne_bytes).collect();
-    const HEADER: u32 = 24;
-    let mut bytes = Vec::with_capacity(types.len() + strings.len() + 24);
-    bytes.extend(0xeb9f_u16.to_ne_bytes());
-    bytes.extend([1, 0]);
-    for word in [HEADER, 0, len(&types), len(&types), len(&strings)] {
-        bytes.extend(word.to_ne_bytes());
+    bytes.push(0);
+    for (_, name) in functions {
+        bytes.extend(name.bytes());
+        bytes.push(0);
     }
-    bytes.extend(types);
-    bytes.extend(strings);
     Btf::parse(&bytes, Endianness::default())
-}
-
-fn len(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -168,18 +168,52 @@ fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), Pro
         .programs_mut()
         .filter_map(|(name, program)| Some((name, Hooked::new(program)?)))
         .collect();
+    let hooks = probes.iter().map(|probe| match programs.remove(probe.program) {
+        Some(program) => Ok(Hook { program, probe, loaded: false, attached: false }),
+        None => Err(ProgramsError::Absent(probe.program)),
+    });
+    let mut hooks = hooks.collect::<Result<Vec<_>, _>>()?;
+    // What the kernel may refuse is tried first, because all is to be done again then. An entry is
+    // not attached yet: its return would be seen only later.
+    let unusual = hooks.iter_mut().filter(|hook| !hook.probe.ordinary);
+    side_by_side(unusual.collect(), |hook| {
+        hook.load(types)?;
+        if hook.probe.milestone || hook.probe.kind == Kind::Return { hook.attach() } else { Ok(()) }
+    })?;
     for step in STEPS {
-        let of_step = probes.iter().filter(|probe| step(probe));
-        let queue = of_step.map(|probe| match programs.remove(probe.program) {
-            Some(program) => Ok((program, probe)),
-            None => Err(ProgramsError::Absent(probe.program)),
-        });
-        side_by_side(queue.collect::<Result<_, _>>()?, |(mut program, probe)| {
-            program.load(probe, types)?;
-            program.attach(probe)
+        let of_step = hooks.iter_mut().filter(|hook| step(hook.probe));
+        side_by_side(of_step.collect(), |hook| {
+            hook.load(types)?;
+            hook.attach()
         })?;
     }
     Ok(())
+}
+
+/// A program on its way.
+struct Hook<'a> {
+    program: Hooked<'a>,
+    probe: &'a PlannedProbe,
+    loaded: bool,
+    attached: bool,
+}
+
+impl Hook<'_> {
+    fn load(&mut self, types: &Btf) -> Result<(), ProgramsError> {
+        if !self.loaded {
+            self.program.load(self.probe, types)?;
+            self.loaded = true;
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self) -> Result<(), ProgramsError> {
+        if !self.attached {
+            self.program.attach(self.probe)?;
+            self.attached = true;
+        }
+        Ok(())
+    }
 }
 
 /// Does something with each, several at a time; nothing new is begun after a failure, and the first
