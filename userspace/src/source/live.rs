@@ -138,7 +138,12 @@ fn plan_and_attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
             .refused()
             .and_then(|program| plan.probes.iter().find(|probe| probe.program == program));
         match refused {
-            Some(probe) if probe.attach != Attach::Kprobe && means.choice == Choice::Auto => {
+            // Where fentry alone is wanted, and refused of what is nothing special, the kernel's own
+            // answer says most.
+            Some(probe)
+                if probe.attach != Attach::Kprobe
+                    && (means.choice == Choice::Auto || !probe.ordinary) =>
+            {
                 means.refuse(probe.ordinary);
             }
             Some(probe) if error.is_of_attaching() && optional(probe.program) => {

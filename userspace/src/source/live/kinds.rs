@@ -75,7 +75,9 @@ pub(super) fn types(probes: &[PlannedProbe]) -> Result<Btf, BtfError> {
     let types = 12 * last;
     let mut bytes = Vec::with_capacity(24 + strings + 12 * last as usize);
     let words = |bytes: &mut Vec<u8>, words: &[u32]| {
-        words.iter().for_each(|word| bytes.extend(word.to_ne_bytes()));
+        for word in words {
+            bytes.extend(word.to_ne_bytes());
+        }
     };
     bytes.extend(MAGIC.to_ne_bytes());
     bytes.extend([VERSION, 0]);
