@@ -6,7 +6,8 @@
 use crate::counter::Counter;
 use crate::field::{ABSENT, Field, FieldSlot};
 
-/// An argument that a probe takes from its function; the position comes from the BTF prototype.
+/// A value that a probe takes from its function: an argument, or what it returned. Where it lies in
+/// the probe's context depends on the prototype and on the kind of probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum Arg {
@@ -126,11 +127,79 @@ pub enum Arg {
     InetListenSkSk,
     /// `backlog` of `__inet_listen_sk`
     InetListenSkBacklog,
+    /// what `tcp_syn_flood_action` returned
+    FloodActionReturned,
+    /// what `inet_reqsk_alloc` returned
+    RequestAllocatedReturned,
+    /// what `security_inet_conn_request` returned
+    LsmAskedReturned,
+    /// what `inet_csk_route_req` returned
+    RouteV4Returned,
+    /// what `inet6_csk_route_req` returned
+    RouteV6Returned,
+    /// what `subflow_check_req` returned
+    MptcpAskedReturned,
+    /// what `tcp_do_parse_auth_options` returned
+    AuthOptionsReturned,
+    /// what `tcp_peer_is_proven` returned
+    PeerProvenReturned,
+    /// what `inet_csk_reqsk_queue_hash_add` returned
+    RequestQueuedReturned,
+    /// what `inet_csk_reqsk_queue_add` returned
+    ChildQueuedReturned,
+    /// what `tcp_v4_send_synack` returned
+    SynackV4Returned,
+    /// what `tcp_v6_send_synack` returned
+    SynackV6Returned,
+    /// what `tcp_check_req` returned
+    CheckReqReturned,
+    /// what `tcp_v4_syn_recv_sock` returned
+    V4SynRecvSockReturned,
+    /// what `tcp_v6_syn_recv_sock` returned
+    V6SynRecvSockReturned,
+    /// what `tcp_md5_key_copy` returned
+    Md5KeysCopiedReturned,
+    /// what `__inet_csk_reqsk_queue_drop` returned
+    RequestDroppedReturned,
+    /// what `tcp_oow_rate_limited` returned
+    RateLimitedReturned,
+    /// what `cookie_v4_check` returned
+    CookieV4Returned,
+    /// what `cookie_v6_check` returned
+    CookieV6Returned,
+    /// what `__cookie_v4_check` returned
+    CookieV4CheckedReturned,
+    /// what `__cookie_v6_check` returned
+    CookieV6CheckedReturned,
+    /// what `cookie_tcp_reqsk_alloc` returned
+    CookieRequestReturned,
+    /// what `cookie_bpf_check` returned
+    BpfCookieRequestReturned,
+    /// what `tcp_rtx_synack` returned
+    SynackRepeatedReturned,
+    /// what `inet_reqsk_clone` returned
+    RequestClonedReturned,
+    /// what `sk_filter_trim_cap` returned
+    FilterEnteredReturned,
+    /// what `__xfrm_policy_check` returned
+    PolicyEnteredReturned,
+    /// what `tcp_inbound_hash` returned
+    SignatureEnteredReturned,
+    /// what `tcp_v6_inbound_md5_hash` returned
+    V6SignatureEnteredReturned,
+    /// what `__inet_lookup_listener` returned
+    V4ListenerFoundReturned,
+    /// what `inet6_lookup_listener` returned
+    V6ListenerFoundReturned,
+    /// what `__skb_checksum_complete` returned
+    ChecksumReturned,
+    /// what `tcp_timewait_state_process` returned
+    TimewaitReturned,
 }
 
 impl Arg {
     /// How many there are.
-    pub const COUNT: usize = Self::InetListenSkBacklog as usize + 1;
+    pub const COUNT: usize = Self::TimewaitReturned as usize + 1;
 }
 
 /// How many ports a filter can name.
@@ -198,7 +267,7 @@ pub struct Config {
     pub counters: [u32; Counter::COUNT],
     /// From a `struct bpf_array` to its table of per-CPU pointers, in bytes; `u32::MAX` if unknown.
     pub percpu_pointers: u32,
-    /// Zero-based position of each [`Arg`] in its function's prototype.
+    /// Which 64-bit word of the probe's context holds each [`Arg`], from 0.
     pub args: [u8; ARGS_PADDED],
 }
 

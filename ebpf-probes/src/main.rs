@@ -1,9 +1,9 @@
 //! The programs that run in the kernel.
 //!
-//! `kprobe.rs` is the only file that knows how a function is hooked; the bodies below it take
-//! plain addresses and return values, so that another kind of hook can share them.
+//! `hook.rs` is the only file that knows how a function is hooked; the bodies below it take
+//! plain addresses and return values.
 
-#![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
 #![cfg_attr(
     target_arch = "bpf",
     expect(

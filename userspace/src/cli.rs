@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use crate::catalogue;
 use crate::decode::Family;
 use crate::filter::{Netns, OwnerFilter};
+use crate::kernel::Choice;
 
 mod completions;
 mod ids;
@@ -161,6 +162,10 @@ pub struct Trace {
     /// How much of it is told one by one.
     #[command(flatten)]
     pub detail: Detail,
+
+    /// The kind of probe
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    pub attach: Choice,
 
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]

@@ -66,6 +66,8 @@ pub struct Header<'a> {
 pub struct ProbeLine<'a> {
     pub name: Cow<'a, str>,
     pub target: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach: Option<Cow<'a, str>>,
     pub attached: bool,
 }
 

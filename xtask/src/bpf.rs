@@ -78,7 +78,8 @@ fn compile(root: &Path, rust: &Rust) -> Result<Vec<u8>> {
     visible(&mut nested_cargo(root, rust, "build")?)?;
     let built = target_dir(root).join(TARGET).join("release").join(PROGRAM);
     let stripped = built.with_extension("stripped.o");
-    // Debug sections hold only what the loader does not read; BTF stays.
+    // The loader reads no debug sections. BTF is left out too: a program of another kind than its
+    // section says would not be found in it, and the kernel takes long to check every line of it.
     let mut strip = rust.objcopy()?;
     command::read(strip.arg("--strip-debug").arg(&built).arg(&stripped))?;
     read(&stripped)
@@ -108,7 +109,7 @@ fn nested_cargo(root: &Path, rust: &Rust, subcommand: &str) -> Result<Command> {
 }
 
 fn flags(root: &Path, sysroot: &Path) -> Result<OsString> {
-    let fixed = ["--cfg=bpf_target_arch=\"x86_64\"", "-Cdebuginfo=2", "-Clink-arg=--btf"];
+    let fixed = ["--cfg=bpf_target_arch=\"x86_64\""];
     let mut flags: Vec<OsString> = fixed.map(OsString::from).into();
     let mut map = |from: &Path, to: &str| {
         let mut flag = OsString::from("--remap-path-prefix=");

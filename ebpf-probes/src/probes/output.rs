@@ -14,9 +14,10 @@ use super::{clients, detail, listener, packet, read, ring, totals};
 #[map]
 static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNT, 0);
 
-/// A record is too large for the stack of a BPF program, so it is put together here.
+/// A record is too large for the stack of a BPF program, so it is put together here: the first with
+/// softirqs off, the second with softirqs on.
 #[map]
-static RECORD: PerCpuArray<DropRecord> = PerCpuArray::with_max_entries(1, 0);
+static RECORD: PerCpuArray<DropRecord> = PerCpuArray::with_max_entries(2, 0);
 
 /// Counts a loss.
 #[inline(always)]
@@ -37,9 +38,11 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     if !wanted && !recovers && verdict.moves.is_empty() {
         return;
     }
-    let Some(record) = RECORD.get_ptr_mut(0) else { return };
-    // SAFETY: the pointer is this CPU's entry of a map that outlives the program, and softirqs
-    // are off until the record is out, so nobody else on this CPU writes it meanwhile.
+    let interruptible = matches!(verdict.reason, Reason::Accepted);
+    let Some(record) = RECORD.get_ptr_mut(u32::from(interruptible)) else { return };
+    // SAFETY: the pointer is this CPU's entry of a map that outlives the program. Until the record
+    // is out softirqs are off, or else it is a kprobe's, which keeps other threads off this CPU and
+    // has the second entry for itself: so nobody else on this CPU writes it meanwhile.
     let record = unsafe { &mut *record };
     // SAFETY: the helpers take no pointers.
     (record.boot_ns, record.cpu) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_smp_processor_id()) };

@@ -80,9 +80,9 @@ pub(crate) fn percpu_pointers() -> Option<u64> {
     if offset == u32::MAX { None } else { Some(offset.into()) }
 }
 
-/// Position of an argument.
+/// Which word of the context holds a value.
 #[inline(always)]
-pub(crate) fn position(arg: Arg) -> u8 {
+pub(crate) fn word(arg: Arg) -> u8 {
     config!(args[arg as usize])
 }
 

@@ -101,7 +101,7 @@ pub(crate) fn cloned(clone: Address) {
     if slot::current(Outer::CheckReq).is_none() && listener::is_tcp(sk) {
         // The listener is closing, and this one of its finished connections goes elsewhere.
         let verdict = notice(Reason::RequestMigrated, Stage::Request);
-        at_once(sk, clone, &verdict, Function::InetCskListenStop);
+        at_once(Outer::Moment, sk, clone, &verdict, Function::InetCskListenStop);
     }
 }
 
@@ -194,7 +194,7 @@ pub(crate) fn forgotten(sk: Address, req: Address, child: Address) {
     slot::pass(Outer::CheckReq, Milestone::ChildForgotten);
     if read::pointer(req, Field::RequestChild) == child && listener::is_tcp(sk) {
         let verdict = notice(Reason::ChildNotAccepted, Stage::Request);
-        at_once(sk, req, &verdict, Function::InetCskListenStop);
+        at_once(Outer::Moment, sk, req, &verdict, Function::InetCskListenStop);
     }
 }
 
@@ -216,7 +216,8 @@ pub(crate) fn accepted(sock: Address) {
     // SAFETY: the pointer is to a value of a map that outlives the program.
     let sk = Address::new(unsafe { *sk });
     let _ = ACCEPTING.remove(thread);
-    at_once(sk, sock, &notice(Reason::Accepted, Stage::Ack), Function::InetCskAccept);
+    let verdict = notice(Reason::Accepted, Stage::Ack);
+    at_once(Outer::Interruptible, sk, sock, &verdict, Function::InetCskAccept);
 }
 
 #[inline(always)]
@@ -226,10 +227,10 @@ const fn notice(reason: Reason, stage: Stage) -> Verdict {
 
 /// Tells of what one probe alone has seen.
 #[inline(always)]
-fn at_once(sk: Address, sock: Address, verdict: &Verdict, function: Function) {
-    if let Some(slot) = slot::open(Outer::Moment, sk, Address::NULL) {
+fn at_once(outer: Outer, sk: Address, sock: Address, verdict: &Verdict, function: Function) {
+    if let Some(slot) = slot::open(outer, sk, Address::NULL) {
         slot.req = sock;
-        slot::shut(Outer::Moment);
+        slot::shut(outer);
         output::report(slot, verdict, function);
     }
 }

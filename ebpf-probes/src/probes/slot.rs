@@ -1,7 +1,9 @@
 //! Scratch between entry and exit of an outer function, one per function and CPU.
 //!
 //! A listener's code runs with softirqs off, so entry and exit happen on one CPU and no other call
-//! of the same function comes between. What breaks this is counted, never guessed: an entry that
+//! of the same function comes between. Probes elsewhere find no slot open: whoever opened one on
+//! this CPU lets nobody else run on it. The one that tells of something with softirqs on is a
+//! kprobe, which is not preempted, and has a slot and a record of its own. What breaks this is counted, never guessed: an entry that
 //! finds its slot taken, an exit that finds it empty.
 
 use aya_ebpf::macros::map;
@@ -39,9 +41,11 @@ pub(crate) enum Outer {
     Receive,
     /// Nothing that lasts: what is told at once has its facts here.
     Moment,
+    /// The same where softirqs are on, one of which may come between.
+    Interruptible,
 }
 
-const OUTERS: u32 = Outer::Moment as u32 + 1;
+const OUTERS: u32 = Outer::Interruptible as u32 + 1;
 
 /// Queue lengths and the limit of both, taken before the kernel changed them.
 #[derive(Clone, Copy)]

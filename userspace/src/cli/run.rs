@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use ebpf_probes::Reason;
 
 use super::{Detail, Filter, completions};
+use crate::kernel::Choice;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -64,6 +65,10 @@ pub struct Run {
     /// How much of it is told one by one.
     #[command(flatten)]
     pub detail: Detail,
+
+    /// The kind of probe
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    pub attach: Choice,
 
     /// Show what the probes say about themselves, on stderr
     #[arg(short, long)]

@@ -14,6 +14,7 @@ use crate::cli::{self, ListenerFilter, SortKey};
 use crate::decode::{Family, Listener};
 use crate::enrich::{self, OwnedListener};
 use crate::exit::{Exit, Failure};
+use crate::kernel::Choice;
 use crate::kernel::hooks::Asked;
 use crate::kernel::syn_queue::Belief;
 use crate::listeners::{Place, Surveyor};
@@ -90,7 +91,8 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
 fn settings(arguments: &cli::Listeners) -> Option<Settings> {
     let asked = Asked { accept_latency: arguments.latency, listen_calls: true, ..Asked::default() };
     let filter = ebpf_probes::Filter::ALL;
-    let quiet = Settings { filter, detail: 0, rows: None, asked, verbose: false };
+    let quiet =
+        Settings { filter, detail: 0, rows: None, asked, attach: Choice::Auto, verbose: false };
     (arguments.drops || arguments.latency).then_some(quiet)
 }
 

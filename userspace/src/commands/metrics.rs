@@ -18,6 +18,7 @@ use crate::decode::Listener;
 use crate::enrich::{Census, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, OwnerFilter, concerns};
+use crate::kernel::Choice;
 use crate::kernel::hooks::{self, Asked};
 use crate::listeners::{Place, Surveyor};
 use crate::metrics::{Gatherer, Scrape};
@@ -46,7 +47,14 @@ pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
     let before_listener = arguments.before_listener || before;
     let asked = Asked { notices: filter.notices, before_listener, ..Asked::default() };
     // Totals say all that is wanted.
-    let settings = Settings { filter, detail: 0, rows: None, asked, verbose: arguments.verbose };
+    let settings = Settings {
+        filter,
+        detail: 0,
+        rows: None,
+        asked,
+        attach: Choice::Auto,
+        verbose: arguments.verbose,
+    };
     if arguments.verbose {
         render::diagnostics_to_stderr();
     }

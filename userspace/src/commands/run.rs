@@ -79,7 +79,8 @@ fn settings(arguments: &cli::Run) -> Result<Settings, Failure> {
         listen_calls: true,
     };
     let cli::Detail { rate, rows } = arguments.detail;
-    Ok(Settings { filter, detail: rate, rows, asked, verbose: arguments.verbose })
+    let cli::Run { attach, verbose, .. } = *arguments;
+    Ok(Settings { filter, detail: rate, rows, asked, attach, verbose })
 }
 
 async fn trace(

@@ -18,6 +18,7 @@ use crate::cli;
 use crate::enrich::{self, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, OwnerFilter, concerns};
+use crate::kernel::Choice;
 use crate::kernel::hooks::{self, Asked};
 use crate::listeners::{Gap, Place, SurveyError, Surveyor};
 use crate::render;
@@ -68,8 +69,14 @@ pub(super) fn run(arguments: &cli::Top) -> Result<Exit, Failure> {
     let stop = stop::watch_for(&stop::OF_A_TERMINAL, restore)?;
     runtime()?.block_on(async {
         let (begin, surveys) = surveys(place, arguments.interval)?;
-        let source =
-            live::open(&Settings { filter, detail: DETAIL, rows: None, asked, verbose: false });
+        let source = live::open(&Settings {
+            filter,
+            detail: DETAIL,
+            rows: None,
+            asked,
+            attach: Choice::Auto,
+            verbose: false,
+        });
         let source = source.map_err(|error| Failure::new(error.exit(), TopError::Trace(error)))?;
         // It ended only if it failed, which it says itself.
         let _ = begin.send(());

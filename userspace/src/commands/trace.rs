@@ -35,6 +35,7 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
         detail: arguments.detail.rate,
         rows: arguments.detail.rows,
         asked,
+        attach: arguments.attach,
         verbose: arguments.verbose,
     };
     if arguments.verbose {

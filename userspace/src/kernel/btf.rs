@@ -93,7 +93,8 @@ pub enum LookupError {
 pub struct KernelBtf {
     btf: Btf,
     release: String,
-    kept: HashMap<String, Vec<Type>>,
+    /// Each with its id.
+    kept: HashMap<String, Vec<(u32, Type)>>,
     enums: Vec<Enum>,
 }
 
@@ -124,7 +125,7 @@ impl KernelBtf {
     }
 
     fn keep(btf: Btf, release: String, ids: &[u32]) -> Result<Self, BtfError> {
-        let mut kept: HashMap<String, Vec<Type>> = HashMap::new();
+        let mut kept: HashMap<String, Vec<(u32, Type)>> = HashMap::new();
         let mut enums = Vec::new();
         for &id in ids {
             let kind = btf.resolve_type_by_id(id).map_err(BtfError::Parse)?;
@@ -133,7 +134,7 @@ impl KernelBtf {
                 Type::Struct(_) | Type::Union(_) | Type::Func(_) => {
                     let Some(named) = kind.as_btf_type() else { continue };
                     let name = btf.resolve_name(named).map_err(BtfError::Parse)?;
-                    kept.entry(name).or_default().push(kind);
+                    kept.entry(name).or_default().push((id, kind));
                 }
                 _ => {}
             }

@@ -4,14 +4,19 @@ use super::fields::FIELDS;
 use super::hooks::{self, Asked, Hook};
 use super::plan::HookError;
 use super::rights::{Check, Unmet};
-use super::{Gap, Plan, PlanError, Rights};
+use super::{Attach, Choice, Gap, Means, Plan, PlanError, Rights};
 use crate::exit::Exit;
 
 /// How a hook would turn out.
 #[derive(Debug)]
 pub enum HookState<'a> {
-    /// It can be attached to this function.
-    Attachable(&'a str),
+    /// It can be attached.
+    Attachable {
+        /// To this function.
+        target: &'a str,
+        /// By this kind of probe; the kernel may yet refuse fentry.
+        attach: Attach,
+    },
     /// It makes no sense on this kernel, and nothing is lost without it.
     NotNeeded,
     /// It is not to be had.
@@ -43,7 +48,7 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// Asks the running kernel.
     pub fn of_this_machine() -> Self {
-        let plan = Plan::for_this_kernel(Asked::EVERYTHING, &[]);
+        let plan = Plan::for_this_kernel(Asked::EVERYTHING, &Means::of_this_kernel(Choice::Auto));
         Self::new(&Rights::read(), plan)
     }
 
@@ -75,7 +80,9 @@ impl Plan {
             let planned = self.probes.iter().find(|probe| is_of(probe.program));
             let missing = self.missing.iter().find(|missing| is_of(missing.program));
             let state = match (planned, missing) {
-                (Some(probe), _) => HookState::Attachable(&probe.target),
+                (Some(probe), _) => {
+                    HookState::Attachable { target: &probe.target, attach: probe.attach }
+                }
                 (None, Some(missing)) => {
                     HookState::Missing { why: &missing.why, costs: missing.costs }
                 }
@@ -139,7 +146,7 @@ mod tests {
         assert_eq!(diagnosis.exit, Exit::Ended);
         assert!(diagnosis.gaps.is_empty() && diagnosis.suspicions.is_empty());
         let plan = diagnosis.plan.unwrap();
-        assert!(plan.hooks().any(|(_, state)| matches!(state, HookState::Attachable(_))));
+        assert!(plan.hooks().any(|(_, state)| matches!(state, HookState::Attachable { .. })));
         assert!(!plan.hooks().any(|(_, state)| matches!(state, HookState::Missing { .. })));
     }
 
@@ -153,7 +160,7 @@ mod tests {
         assert_eq!(plan.missing.len(), 1);
         let attachable = plan
             .hooks()
-            .filter(|(_, state)| matches!(state, HookState::Attachable(_)))
+            .filter(|(_, state)| matches!(state, HookState::Attachable { .. }))
             .map(|(hook, _)| hook.programs.len());
         assert_eq!(attachable.sum::<usize>(), plan.probes.len());
     }

@@ -99,7 +99,7 @@ pub const BEFORE_LISTENER: &[Reason] = &[
     Reason::PreTimewait,
 ];
 
-/// An argument and the names that prototypes give it, newest first.
+/// An argument and the names that prototypes give it, newest first; or what is returned.
 pub type Argument = (Arg, &'static [&'static str]);
 
 /// A row of [`HOOKS`].
@@ -165,6 +165,9 @@ mod syn;
 
 const SK: &[&str] = &["sk"];
 const SKB: &[&str] = &["skb"];
+
+/// Stands for what the function returns: a word that no parameter can be named by.
+pub(super) const RETURNED: &[&str] = &["return"];
 
 const TABLES: &[&[Hook]] =
     &[syn::ROWS, ack::ROWS, cookie::ROWS, request::ROWS, before::ROWS, application::ROWS];

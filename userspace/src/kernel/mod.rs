@@ -5,6 +5,7 @@
 //! information), what these rights allow ([`Rights`]), and what its counters say ([`Baseline`]).
 //! No version number decides anything; it only appears in messages.
 
+pub mod attach;
 pub mod btf;
 pub mod counters;
 pub mod diagnosis;
@@ -18,6 +19,7 @@ pub mod precision;
 pub mod rights;
 pub mod syn_queue;
 
+pub use attach::{Attach, Choice, Means};
 pub use btf::KernelBtf;
 pub use counters::TcpExt;
 pub use diagnosis::Diagnosis;

@@ -4,8 +4,9 @@
 //! the list of excluded ones and the plan is made again, so that the probes never believe in a
 //! milestone that nobody watches.
 
-use ebpf_probes::{Config, Counter, Field, Milestone, Reason};
+use ebpf_probes::{Arg, Config, Counter, Field, Milestone, Reason};
 
+use super::attach::{self, Attach, Means};
 use super::btf::{KernelBtf, LookupError, Prototype, Returned};
 use super::fields::{self, CountersError, FIELDS, FieldError, Need};
 use super::hooks::{self, Asked, Hook, Kind, When};
@@ -16,9 +17,6 @@ mod layout;
 
 pub use error::{HookError, PlanError};
 
-/// Arguments that travel in registers on x86-64; a kprobe has no safe way to those beyond.
-const REGISTERS: usize = 6;
-
 /// A program and the function to attach it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedProbe {
@@ -28,6 +26,10 @@ pub struct PlannedProbe {
     pub target: String,
     /// At which end of it.
     pub kind: Kind,
+    /// By which kind of probe.
+    pub attach: Attach,
+    /// Whether a kernel that has fentry at all takes it of this kind.
+    pub ordinary: bool,
     /// Whether it only tells that the function was passed, in a call that other probes judge.
     pub milestone: bool,
 }
@@ -61,6 +63,8 @@ pub struct Plan {
     pub probes: Vec<PlannedProbe>,
     /// What the programs must know. The filter shows everything.
     pub config: Config,
+    /// Each argument that a program takes, and its position in the function's prototype.
+    pub positions: Vec<(Arg, usize)>,
     /// Hooks that are missing.
     pub missing: Vec<MissingHook>,
     /// Fields that are missing.
@@ -75,12 +79,18 @@ pub struct Plan {
 
 /// How one hook turned out.
 enum Outcome {
-    Planned(&'static str),
+    Planned(&'static str, Fit),
     /// Makes no sense on this kernel.
     Idle,
     /// Cannot be passed on this kernel, which is as good as watching it.
     Impossible,
     Missing(HookError),
+}
+
+/// How a hook fits a function.
+struct Fit {
+    attach: Attach,
+    ordinary: bool,
 }
 
 impl Plan {
@@ -99,9 +109,9 @@ impl Plan {
     ///
     /// # Errors
     /// If syndrop cannot work on it.
-    pub fn for_this_kernel(asked: Asked, excluded: &[&str]) -> Result<Self, PlanError> {
+    pub fn for_this_kernel(asked: Asked, means: &Means) -> Result<Self, PlanError> {
         let btf = KernelBtf::open(&Self::wanted())?;
-        Self::resolve(&btf, asked, excluded)
+        Self::resolve(&btf, asked, means)
     }
 
     /// What programs must know that hook nothing: where this kernel's fields are.
@@ -114,15 +124,15 @@ impl Plan {
         Ok(plan.config)
     }
 
-    /// The plan for the kernel of these types, without the hooks of the excluded programs.
+    /// The plan for the kernel of these types, by these means.
     ///
     /// # Errors
     /// If a mandatory field or hook is not to be had.
-    pub fn resolve(btf: &KernelBtf, asked: Asked, excluded: &[&str]) -> Result<Self, PlanError> {
+    pub fn resolve(btf: &KernelBtf, asked: Asked, means: &Means) -> Result<Self, PlanError> {
         let mut plan = Self::empty();
         plan.resolve_fields(btf)?;
         plan.uncounted = fields::resolve_counters(btf, &mut plan.config).err();
-        plan.resolve_hooks(btf, asked, excluded)?;
+        plan.resolve_hooks(btf, asked, means)?;
         let asked_for = |&reason: &Reason| asked.wants(reason);
         let precision =
             precision::of(plan.config.watched, plan.uncounted.is_none()).only(asked_for);
@@ -140,6 +150,7 @@ impl Plan {
         Self {
             probes: Vec::new(),
             config: Config::UNRESOLVED,
+            positions: Vec::new(),
             missing: Vec::new(),
             unknown: Vec::new(),
             uncounted: None,
@@ -170,19 +181,21 @@ impl Plan {
         &mut self,
         btf: &KernelBtf,
         asked: Asked,
-        excluded: &[&str],
+        means: &Means,
     ) -> Result<(), PlanError> {
         let mut failed: Vec<(&Hook, HookError)> = Vec::new();
         let needed = |hook: &&Hook| hook.is_needed(asked);
         for hook in hooks::all().filter(needed) {
             let watched = hook.provides.iter().fold(0, |bits, milestone| bits | milestone.bit());
-            match self.try_hook(hook, btf, excluded) {
-                Outcome::Planned(target) => {
+            match self.try_hook(hook, btf, means) {
+                Outcome::Planned(target, Fit { attach, ordinary }) => {
                     self.config.watched |= watched;
                     self.probes.extend(hook.programs.iter().map(|&(program, kind)| PlannedProbe {
                         program,
                         target: target.to_owned(),
                         kind,
+                        attach,
+                        ordinary,
                         milestone: hook.is_milestone(),
                     }));
                 }
@@ -218,7 +231,7 @@ impl Plan {
         })
     }
 
-    fn try_hook(&mut self, hook: &Hook, btf: &KernelBtf, excluded: &[&str]) -> Outcome {
+    fn try_hook(&mut self, hook: &Hook, btf: &KernelBtf, means: &Means) -> Outcome {
         if hook.when == When::WithoutCounters && self.uncounted.is_none() {
             return Outcome::Idle;
         }
@@ -232,7 +245,7 @@ impl Plan {
         {
             return Outcome::Idle;
         }
-        if hook.programs.iter().any(|(program, _)| excluded.contains(program)) {
+        if hook.programs.iter().any(|(program, _)| means.excluded.contains(program)) {
             return Outcome::Missing(HookError::Excluded);
         }
         let has_ipv6 = self.config.fields[Field::SockLocalV6 as usize] != ebpf_probes::ABSENT;
@@ -242,9 +255,9 @@ impl Plan {
             match btf
                 .function(target)
                 .map_err(HookError::from)
-                .and_then(|prototype| self.fits(hook, &prototype))
+                .and_then(|prototype| self.fits(hook, &prototype, means))
             {
-                Ok(()) => return Outcome::Planned(target),
+                Ok(fit) => return Outcome::Planned(target, fit),
                 Err(HookError::Lookup(LookupError::NoFunction(_)))
                     if matches!(hook.when, When::IfPresent | When::AskedIfPresent(_))
                         || hook.ipv6 && !has_ipv6 =>
@@ -261,9 +274,14 @@ impl Plan {
         }
     }
 
-    /// Whether the function is one that the hook's programs understand; if so, their arguments
-    /// are known.
-    fn fits(&mut self, hook: &Hook, prototype: &Prototype) -> Result<(), HookError> {
+    /// Whether the function is one that the hook's programs understand; if so, it is known by which
+    /// kind of probe, and where their arguments are.
+    fn fits(
+        &mut self,
+        hook: &Hook,
+        prototype: &Prototype,
+        means: &Means,
+    ) -> Result<Fit, HookError> {
         let understood = match hook.when {
             When::ReturnsBool => prototype.returned == Returned::Bool,
             When::ReturnsVoid => prototype.returned == Returned::Void,
@@ -278,23 +296,37 @@ impl Plan {
         if !understood {
             return Err(HookError::Returns(prototype.returned));
         }
+        let attach = means.of(hook, prototype)?;
+        let mut words = Vec::with_capacity(hook.args.len());
         let mut positions = Vec::with_capacity(hook.args.len());
         for &(arg, names) in hook.args {
             let [name, ..] = *names else { continue };
+            if names == hooks::RETURNED {
+                words.extend(attach.returned(prototype).map(|word| (arg, word)));
+                continue;
+            }
             let position = prototype
                 .parameters
                 .iter()
                 .position(|parameter| names.contains(&parameter.as_str()))
                 .ok_or(HookError::Parameter(name))?;
-            if position >= REGISTERS {
-                return Err(HookError::OutOfReach { name, number: position + 1 });
-            }
+            let word = attach
+                .parameter(position)
+                .ok_or(HookError::OutOfReach { name, number: position + 1 })?;
+            words.push((arg, word));
             positions.push((arg, position));
         }
-        for (arg, position) in positions {
-            self.config.args[arg as usize] = u8::try_from(position).unwrap_or(u8::MAX);
+        for (arg, word) in words {
+            self.config.args[arg as usize] = word;
         }
-        Ok(())
+        self.positions.extend(positions);
+        Ok(Fit { attach, ordinary: attach::is_ordinary(hook, prototype) })
+    }
+
+    /// The kind that most probes are of.
+    pub fn attach(&self) -> &'static str {
+        let kprobes = self.probes.iter().filter(|probe| probe.attach == Attach::Kprobe).count();
+        if 2 * kprobes > self.probes.len() { "kprobe" } else { "fentry" }
     }
 
     /// Whether a milestone is seen, or cannot be passed.

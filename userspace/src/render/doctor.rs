@@ -92,11 +92,13 @@ impl Page<'_> {
     }
 
     fn plan(&mut self, plan: &Plan) -> io::Result<()> {
-        self.title("Probes, of which a kprobe attaches each; listed by the kernel's types")?;
+        self.title("Probes, and the kind that attaches each; listed by the kernel's types")?;
         for (hook, state) in plan.hooks() {
             let target = hook.targets.first().copied().unwrap_or_default();
             match state {
-                HookState::Attachable(target) => self.line(Word::Ok, target)?,
+                HookState::Attachable { target, attach } => {
+                    self.line(Word::Ok, &format!("{:<6} {target}", attach.name()))?;
+                }
                 HookState::NotNeeded => {
                     self.line(Word::None, &format!("{target}: nothing is lost without it here"))?;
                 }

@@ -72,6 +72,7 @@ impl<'a> From<&'a Probe> for ProbeLine<'a> {
         Self {
             name: (&probe.name).into(),
             target: (&probe.target).into(),
+            attach: probe.attach.as_deref().map(Into::into),
             attached: probe.attached,
         }
     }

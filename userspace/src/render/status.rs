@@ -1,5 +1,6 @@
 //! What goes to stderr: that tracing began, what the user should know, why it failed.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write, stderr};
 
@@ -33,10 +34,10 @@ pub fn ready(out: &mut dyn Write, opening: &Opening, verbose: bool) -> io::Resul
     for text in notes(opening) {
         note(out, &text)?;
     }
-    let attached = opening.probes.iter().filter(|probe| probe.attached).count();
     write!(out, "Tracing TCP listener drops")?;
-    if let Some(attach) = &opening.attach {
-        write!(out, " with {attached} {} probes", Foreign(attach))?;
+    for (nth, (kind, probes)) in kinds(opening).iter().enumerate() {
+        let with = if nth == 0 { "with" } else { "and" };
+        write!(out, " {with} {probes} {} probes", Foreign(kind))?;
     }
     writeln!(out, " ... Ctrl-C to end")
 }
@@ -52,6 +53,17 @@ pub fn notes(opening: &Opening) -> Vec<String> {
         notes.push(format!("inferred on this kernel, at least at times: {slugs}"));
     }
     notes
+}
+
+/// How many probes of each kind are attached; of those that do not say, of the usual one.
+fn kinds(opening: &Opening) -> BTreeMap<&str, usize> {
+    let mut kinds = BTreeMap::new();
+    for probe in opening.probes.iter().filter(|probe| probe.attached) {
+        if let Some(kind) = probe.attach.as_deref().or(opening.attach.as_deref()) {
+            *kinds.entry(kind).or_default() += 1;
+        }
+    }
+    kinds
 }
 
 /// Which of the wanted reasons this run cannot tell, if any are wanted by name.
@@ -157,6 +169,7 @@ mod tests {
         let probe = |name: &str, attached| Probe {
             name: name.to_owned(),
             target: "tcp_check_req".to_owned(),
+            attach: None,
             attached,
         };
         let opening = Opening {
@@ -178,5 +191,19 @@ mod tests {
             "syndrop: a attached to tcp_check_req\nsyndrop: b not attached to tcp_check_req\n"
         ));
         assert!(verbose.ends_with(&quiet));
+    }
+
+    #[test]
+    fn probes_of_two_kinds_are_told_apart() {
+        let probe = |attach: &str, attached| Probe {
+            name: "a".to_owned(),
+            target: "tcp_check_req".to_owned(),
+            attach: Some(attach.to_owned()),
+            attached,
+        };
+        let probes = vec![probe("kprobe", true), probe("fentry", true), probe("kprobe", false)];
+        let opening = Opening { attach: Some("fentry".into()), probes, ..Opening::default() };
+        let said = written(|out| ready(out, &opening, false));
+        assert!(said.contains(" drops with 1 fentry probes and 1 kprobe probes ..."), "{said}");
     }
 }

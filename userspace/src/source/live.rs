@@ -21,12 +21,14 @@ use crate::decode::{self, SynDrop};
 use crate::filter;
 use crate::kernel::fields::Need;
 use crate::kernel::hooks;
-use crate::kernel::{Baseline, KernelBtf, Namespaces, Plan, PlanError, Rights};
+use crate::kernel::{
+    Attach, Baseline, Choice, KernelBtf, Means, Namespaces, Plan, PlanError, Rights,
+};
 use crate::latency::AcceptLatency;
 use application::Application;
 use books::{Opened, Running, moved};
 use diagnostics::Diagnostics;
-use programs::ProgramsError;
+use programs::Attached;
 use refused::{Clients, boot_ns};
 use sampled::Sampled;
 use steady::{InFlight, Steady};
@@ -42,6 +44,7 @@ mod books;
 mod cost;
 mod diagnostics;
 mod error;
+mod kinds;
 mod missed;
 mod opening;
 pub(crate) mod programs;
@@ -95,7 +98,7 @@ pub struct Live {
     /// What came while these were read.
     in_flight: InFlight,
     /// Holds the programs; they go with it.
-    ebpf: Ebpf,
+    ebpf: Attached,
 }
 
 /// Attaches the probes.
@@ -153,22 +156,36 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
 
 /// Plans and attaches, and plans again without an optional hook that the kernel refused: the
 /// probes must not believe in a milestone that nobody watches.
-fn plan_and_attach(settings: &Settings) -> Result<(Plan, Ebpf), LiveError> {
+fn plan_and_attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
     let btf = thread::scope(|scope| {
         // aya tries out what this kernel knows of BPF; it keeps the answers.
         scope.spawn(aya::features);
         KernelBtf::open(&Plan::wanted())
     });
     let btf = btf.map_err(PlanError::from)?;
-    let mut excluded = Vec::new();
+    let mut means = Means::of_this_kernel(settings.attach);
     loop {
-        let plan = Plan::resolve(&btf, settings.asked, &excluded)?;
-        match programs::start(&plan, settings) {
+        let plan = Plan::resolve(&btf, settings.asked, &means)?;
+        let error = match programs::start(&plan, settings) {
             Ok(ebpf) => return Ok((plan, ebpf)),
-            Err(ProgramsError::Attach { program, .. }) if optional(program) => {
-                excluded.push(program);
+            Err(error) => error,
+        };
+        let refused = error
+            .refused()
+            .and_then(|program| plan.probes.iter().find(|probe| probe.program == program));
+        match refused {
+            // Where fentry alone is wanted, and refused of what is nothing special, the kernel's own
+            // answer says most.
+            Some(probe)
+                if probe.attach != Attach::Kprobe
+                    && (means.choice == Choice::Auto || !probe.ordinary) =>
+            {
+                means.refuse(probe.ordinary);
             }
-            Err(error) => return Err(error.into()),
+            Some(probe) if error.is_of_attaching() && optional(probe.program) => {
+                means.excluded.push(probe.program);
+            }
+            _ => return Err(error.into()),
         }
     }
 }

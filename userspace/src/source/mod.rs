@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::decode::{Bucket, ListenerId, SynDrop};
 use crate::incident::{Incident, Owner};
+use crate::kernel::Choice;
 use crate::kernel::hooks::Asked;
 use crate::latency::AcceptLatency;
 
@@ -29,6 +30,8 @@ pub struct Settings {
     pub rows: Option<u32>,
     /// What is watched beyond drops by a listener's own code.
     pub asked: Asked,
+    /// By which kind of probe.
+    pub attach: Choice,
     /// Whether the probes shall log their own diagnostics to stderr.
     pub verbose: bool,
 }
@@ -40,6 +43,8 @@ pub struct Probe {
     pub name: String,
     /// The kernel function.
     pub target: String,
+    /// The kind of probe, if it is attached and that is known.
+    pub attach: Option<String>,
     /// Whether it is attached.
     pub attached: bool,
 }
@@ -55,7 +60,7 @@ pub struct Opening {
     pub kernel: Option<String>,
     /// Name of the host.
     pub host: Option<String>,
-    /// The kind of probe.
+    /// The kind that most probes are of.
     pub attach: Option<String>,
     /// Every probe that was wanted.
     pub probes: Vec<Probe>,

@@ -56,6 +56,7 @@ pub(crate) struct Header {
 struct Probe {
     name: String,
     target: String,
+    attach: Option<String>,
     attached: bool,
 }
 

@@ -4,7 +4,8 @@
 //! To put probes in place and to take them away takes longer than most scenarios. And in the end
 //! everything together has to add up: every counter explained, nothing that has no name.
 //!
-//! It runs twice: as a user would start syndrop, and with everything asked for. Both happen in a
+//! It runs twice: as a user would start syndrop, and with everything asked for; on one kernel of
+//! the matrix also with the kind of probe that `auto` does not choose there. All of it happens in a
 //! process of its own, once, when the first row is asked about.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::case::{self, Case};
 use crate::netns::Home;
-use crate::report::Report;
+use crate::report::{Probe, Report};
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::setting::{Played, Setting};
@@ -33,8 +34,13 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// Begins a line about a row; the rest is its name and what is wrong, as JSON.
 const MARK: &str = "row: ";
 /// How syndrop is started in each run.
-const RUNS: &[(&str, &[&str])] =
-    &[("as-usual", &[]), ("asked-for-everything", &["--notices", "--before-listener"])];
+const RUNS: &[(&str, &[&str])] = &[
+    ("as-usual", &[]),
+    ("asked-for-everything", &["--notices", "--before-listener"]),
+    ("by-kprobes", &["--attach", "kprobe"]),
+];
+/// The runs to make, by name, for the process that makes them.
+const CHOSEN: &str = "SYNDROP_VM_RUNS";
 
 /// What became of each row; one that is missing is fine.
 type Outcomes = BTreeMap<String, String>;
@@ -51,16 +57,21 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
     }
     let names: Vec<&str> = chosen.iter().map(|row| row.name).collect();
     let names = names.join(",");
+    let skipped =
+        |run: &str| arguments.skip.iter().any(|skip| format!("{NAME}::{run}").contains(skip));
+    let runs: Vec<&str> = RUNS.iter().map(|(run, _)| *run).filter(|run| !skipped(run)).collect();
+    let runs = runs.join(",");
     let mut trials = Vec::new();
     for row in chosen {
-        let names = names.clone();
-        let judge = move || attend(row, &names).map_err(|error| Failed::from(format!("{error:#}")));
+        let (names, runs) = (names.clone(), runs.clone());
+        let judge =
+            move || attend(row, &names, &runs).map_err(|error| Failed::from(format!("{error:#}")));
         trials.push(Trial::ignorable_test(row.name, judge));
     }
     for (run, _) in RUNS {
-        let names = names.clone();
+        let (names, runs) = (names.clone(), runs.clone());
         let whole =
-            move || outcome(run, &names).map_err(|error| Failed::from(format!("{error:#}")));
+            move || outcome(run, &names, &runs).map_err(|error| Failed::from(format!("{error:#}")));
         trials.push(Trial::test(format!("{NAME}::{run}"), whole));
     }
     trials
@@ -81,7 +92,8 @@ pub(crate) fn case() -> Case {
             ensure!(unheard.is_none(), "{} is in no run: {unheard:?}", row.name);
         }
         let mut kept = Vec::new();
-        for (run, asked) in RUNS {
+        let runs = env::var(CHOSEN).context(CHOSEN)?;
+        for (run, asked) in RUNS.iter().filter(|(run, _)| runs.split(',').any(|it| it == *run)) {
             let shown = |row: &&&Scenario| row.asks.iter().all(|ask| asked.contains(ask));
             let rows: Vec<&Scenario> = rows.iter().filter(shown).copied().collect();
             kept.push(perform(run, asked, &rows).with_context(|| format!("run {run}"))?);
@@ -97,19 +109,19 @@ fn is_chosen(arguments: &Arguments, name: &str) -> bool {
     arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
 }
 
-fn attend(row: &Scenario, names: &str) -> Result<Completion> {
+fn attend(row: &Scenario, names: &str, runs: &str) -> Result<Completion> {
     if let Some(missing) = row.need.map(|need| need()).transpose()?.flatten() {
         skips::audit(row.name, &missing)?;
         return Ok(Completion::ignored_with(missing));
     }
-    outcome(row.name, names)?;
+    outcome(row.name, names, runs)?;
     Ok(Completion::Completed)
 }
 
 /// What became of a row or a whole run; all are played when the first is asked about.
-fn outcome(name: &str, names: &str) -> Result<()> {
+fn outcome(name: &str, names: &str, runs: &str) -> Result<()> {
     let outcomes = OUTCOMES.get_or_init(|| {
-        let said = case::in_own_process(NAME, &[(ROWS, names)], PATIENCE);
+        let said = case::in_own_process(NAME, &[(ROWS, names), (CHOSEN, runs)], PATIENCE);
         said.and_then(|said| read(&said)).map_err(|error| format!("{error:#}"))
     });
     match outcomes {
@@ -161,6 +173,11 @@ fn perform(run: &str, asked: &[&str], rows: &[&Scenario]) -> Result<Vec<Setting>
         }
     }
     let report = trace.stop()?;
+    if asked.contains(&"kprobe") {
+        let other = |probe: &&Probe| probe.attached && probe.attach.as_deref() != Some("kprobe");
+        let other: Vec<_> = report.header.probes.iter().filter(other).collect();
+        ensure!(other.is_empty(), "no kprobes: {other:?}");
+    }
     for (row, setting, played) in &scenes {
         if let Err(error) = verdict::scene(row, setting, played, &report) {
             tell(run, row.name, &error)?;

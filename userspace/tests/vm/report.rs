@@ -43,6 +43,7 @@ pub(crate) struct Header {
 pub(crate) struct Probe {
     pub(crate) name: String,
     pub(crate) target: String,
+    pub(crate) attach: Option<String>,
     pub(crate) attached: bool,
 }
 

@@ -107,7 +107,12 @@ pub(crate) fn header(report: &Report) -> Result<()> {
     ensure!(header.kernel == system.release().to_string_lossy(), "kernel {}", header.kernel);
     ensure!(header.host == system.nodename().to_string_lossy(), "host {}", header.host);
     ensure!(header.syndrop == env!("CARGO_PKG_VERSION"), "version {}", header.syndrop);
-    ensure!(["fentry", "kprobe"].contains(&header.attach.as_str()), "attach {}", header.attach);
+    let kinds = ["fentry", "kprobe"];
+    ensure!(kinds.contains(&header.attach.as_str()), "attach {}", header.attach);
+    for probe in header.probes.iter().filter(|probe| probe.attached) {
+        let kind = probe.attach.as_deref();
+        ensure!(kind.is_some_and(|kind| kinds.contains(&kind)), "a probe without kind: {probe:?}");
+    }
     header.time.parse::<jiff::Timestamp>().context("time")?;
     ensure!(header.unobservable.is_empty(), "unobservable {:?}", header.unobservable);
     ensure!(header.inferred.is_empty(), "inferred {:?}", header.inferred);

@@ -39,13 +39,17 @@ impl KernelBtf {
 
     /// Whether the kernel has a struct of this name, and not only a pointer to one.
     pub fn has_struct(&self, structure: &str) -> bool {
-        self.kept.get(structure).into_iter().flatten().any(|kind| matches!(kind, Type::Struct(_)))
+        self.kept
+            .get(structure)
+            .into_iter()
+            .flatten()
+            .any(|(_, kind)| matches!(kind, Type::Struct(_)))
     }
 
     fn member(&self, structure: &str, path: &str) -> Result<(FieldSlot, Type), LookupError> {
         let mut found: Option<(FieldSlot, Type)> = None;
         let mut failed = None;
-        for kind in self.kept.get(structure).into_iter().flatten() {
+        for (_, kind) in self.kept.get(structure).into_iter().flatten() {
             let (Type::Struct(root) | Type::Union(root)) = kind else { continue };
             match (self.walk(structure, root, path), &found) {
                 (Ok(this), Some(other)) if this.0 != other.0 => {

@@ -22,10 +22,22 @@ pub enum Returned {
 /// A function's signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prototype {
+    /// Its id among the kernel's types, if it is the only one of its name.
+    pub id: Option<u32>,
     /// The names of its parameters, in order.
     pub parameters: Vec<String>,
+    /// Which of them are pointers to something that is no struct.
+    pub untyped: Vec<bool>,
+    /// Whether it takes or returns a struct by value.
+    pub by_value: bool,
     /// What it returns.
     pub returned: Returned,
+}
+
+impl Prototype {
+    fn is_as(&self, other: &Self) -> bool {
+        self.parameters == other.parameters && self.returned == other.returned
+    }
 }
 
 impl KernelBtf {
@@ -35,13 +47,14 @@ impl KernelBtf {
     /// If the kernel has no such function, or several that differ.
     pub fn function(&self, name: &str) -> Result<Prototype, LookupError> {
         let mut found: Option<Prototype> = None;
-        for kind in self.kept.get(name).into_iter().flatten() {
+        for (id, kind) in self.kept.get(name).into_iter().flatten() {
             let Type::Func(function) = kind else { continue };
-            let this =
+            let mut this =
                 self.prototype(function).ok_or_else(|| LookupError::Damaged(name.to_owned()))?;
-            if found.as_ref().is_some_and(|other| *other != this) {
+            if found.as_ref().is_some_and(|other| !other.is_as(&this)) {
                 return Err(LookupError::Ambiguous(name.to_owned()));
             }
+            this.id = found.is_none().then_some(*id);
             found = Some(this);
         }
         found.ok_or_else(|| LookupError::NoFunction(name.to_owned()))
@@ -54,6 +67,11 @@ impl KernelBtf {
             .iter()
             .map(|parameter| self.btf.resolve_name(parameter).ok())
             .collect::<Option<_>>()?;
+        let kinds: Vec<Type> = prototype
+            .parameters
+            .iter()
+            .map(|parameter| self.chained(parameter))
+            .collect::<Option<_>>()?;
         let returned = match self.bare(prototype.return_type_id())? {
             Type::Void => Returned::Void,
             Type::Int(int) if int.is_bool() => Returned::Bool,
@@ -61,6 +79,14 @@ impl KernelBtf {
             Type::Ptr(_) => Returned::Pointer,
             _ => Returned::Other,
         };
-        Some(Prototype { parameters, returned })
+        let by_value = returned == Returned::Other
+            || kinds.iter().any(|kind| matches!(kind, Type::Struct(_) | Type::Union(_)));
+        let untyped = kinds.iter().map(|kind| self.is_untyped(kind)).collect();
+        Some(Prototype { id: None, parameters, untyped, by_value, returned })
+    }
+
+    fn is_untyped(&self, kind: &Type) -> bool {
+        let Type::Ptr(pointer) = kind else { return false };
+        !matches!(self.chained(pointer), Some(Type::Struct(_) | Type::Void))
     }
 }

@@ -4,7 +4,7 @@ use ebpf_probes::{Arg, Milestone};
 
 use super::Kind::{Entry, Return};
 use super::When::{Always, IfPresent, ReturnsBool};
-use super::{Hook, SK, SKB};
+use super::{Hook, RETURNED, SK, SKB};
 use crate::kernel::fields::Need::{Mandatory, Optional};
 
 pub(super) const ROWS: &[Hook] = &[
@@ -17,6 +17,7 @@ pub(super) const ROWS: &[Hook] = &[
             (Arg::CheckReqReq, &["req"]),
             (Arg::CheckReqFastopen, &["fastopen"]),
             (Arg::CheckReqStolen, &["req_stolen"]),
+            (Arg::CheckReqReturned, RETURNED),
         ],
         need: Mandatory,
         when: Always,
@@ -36,7 +37,11 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v4_syn_recv_sock", Entry), ("v4_syn_recv_sock_exit", Return)],
         targets: &["tcp_v4_syn_recv_sock"],
-        args: &[(Arg::V4SynRecvSk, SK), (Arg::V4SynRecvSkb, SKB)],
+        args: &[
+            (Arg::V4SynRecvSk, SK),
+            (Arg::V4SynRecvSkb, SKB),
+            (Arg::V4SynRecvSockReturned, RETURNED),
+        ],
         need: Mandatory,
         when: Always,
         ipv6: false,
@@ -47,7 +52,11 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v6_syn_recv_sock", Entry), ("v6_syn_recv_sock_exit", Return)],
         targets: &["tcp_v6_syn_recv_sock"],
-        args: &[(Arg::V6SynRecvSk, SK), (Arg::V6SynRecvSkb, SKB)],
+        args: &[
+            (Arg::V6SynRecvSk, SK),
+            (Arg::V6SynRecvSkb, SKB),
+            (Arg::V6SynRecvSockReturned, RETURNED),
+        ],
         need: Optional,
         when: Always,
         ipv6: true,
@@ -93,7 +102,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("md5_keys_copied_exit", Return)],
         targets: &["tcp_md5_key_copy"],
-        args: &[],
+        args: &[(Arg::Md5KeysCopiedReturned, RETURNED)],
         need: Optional,
         when: IfPresent,
         ipv6: false,
@@ -110,7 +119,7 @@ pub(super) const ROWS: &[Hook] = &[
             "reqsk_queue_unlink",
             "inet_csk_reqsk_queue_drop",
         ],
-        args: &[],
+        args: &[(Arg::RequestDroppedReturned, RETURNED)],
         need: Optional,
         when: ReturnsBool,
         ipv6: false,
@@ -132,7 +141,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("rate_limited_exit", Return)],
         targets: &["tcp_oow_rate_limited"],
-        args: &[],
+        args: &[(Arg::RateLimitedReturned, RETURNED)],
         need: Optional,
         when: ReturnsBool,
         ipv6: false,

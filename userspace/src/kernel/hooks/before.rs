@@ -5,7 +5,7 @@ use ebpf_probes::{Arg, Milestone, Reason};
 
 use super::Kind::{Entry, Return};
 use super::When::Without;
-use super::{BEFORE_LISTENER, Hook, SK, SKB};
+use super::{BEFORE_LISTENER, Hook, RETURNED, SK, SKB};
 
 /// What most rows have in common.
 const USUAL: Hook = Hook { only_for: BEFORE_LISTENER, ..Hook::USUAL };
@@ -41,7 +41,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("filter_entered", Entry), ("filter_entered_exit", Return)],
         targets: &["sk_filter_trim_cap"],
-        args: &[(Arg::FilterSk, SK), (Arg::FilterSkb, SKB)],
+        args: &[(Arg::FilterSk, SK), (Arg::FilterSkb, SKB), (Arg::FilterEnteredReturned, RETURNED)],
         only_for: &[Reason::PreSocketFilter],
         provides: &[Milestone::FilterRefused],
         costs: "packets that a filter refuses are not seen",
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("policy_entered", Entry), ("policy_entered_exit", Return)],
         targets: &["__xfrm_policy_check"],
-        args: &[(Arg::PolicySk, SK), (Arg::PolicySkb, SKB)],
+        args: &[(Arg::PolicySk, SK), (Arg::PolicySkb, SKB), (Arg::PolicyEnteredReturned, RETURNED)],
         // A kernel without IPsec has no policy that could refuse.
         when: super::When::IfPresent,
         only_for: &[Reason::PreXfrmPolicy],
@@ -62,7 +62,11 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("signature_entered", Entry), ("signature_entered_exit", Return)],
         targets: &["tcp_inbound_hash", "tcp_inbound_md5_hash", "tcp_v4_inbound_md5_hash"],
-        args: &[(Arg::SignatureSk, SK), (Arg::SignatureSkb, SKB)],
+        args: &[
+            (Arg::SignatureSk, SK),
+            (Arg::SignatureSkb, SKB),
+            (Arg::SignatureEnteredReturned, RETURNED),
+        ],
         only_for: &[Reason::PreMd5Ao],
         provides: &[Milestone::SignatureRefused],
         costs: "packets with a wrong TCP signature are not seen",
@@ -71,7 +75,11 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v6_signature_entered", Entry), ("v6_signature_entered_exit", Return)],
         targets: &["tcp_v6_inbound_md5_hash"],
-        args: &[(Arg::V6SignatureSk, SK), (Arg::V6SignatureSkb, SKB)],
+        args: &[
+            (Arg::V6SignatureSk, SK),
+            (Arg::V6SignatureSkb, SKB),
+            (Arg::V6SignatureEnteredReturned, RETURNED),
+        ],
         when: Without(&["tcp_inbound_hash", "tcp_inbound_md5_hash"]),
         ipv6: true,
         only_for: &[Reason::PreMd5Ao],
@@ -81,6 +89,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v4_listener_found_exit", Return)],
         targets: &["__inet_lookup_listener"],
+        args: &[(Arg::V4ListenerFoundReturned, RETURNED)],
         only_for: &[Reason::PreMinTtl],
         costs: "packets with too low a TTL are not seen over IPv4",
         ..USUAL
@@ -88,6 +97,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v6_listener_found_exit", Return)],
         targets: &["inet6_lookup_listener"],
+        args: &[(Arg::V6ListenerFoundReturned, RETURNED)],
         ipv6: true,
         only_for: &[Reason::PreMinTtl],
         costs: "packets with too low a hop limit are not seen over IPv6",
@@ -96,6 +106,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("checksum_exit", Return)],
         targets: &["__skb_checksum_complete"],
+        args: &[(Arg::ChecksumReturned, RETURNED)],
         only_for: &[Reason::PreCsum],
         costs: "SYNs with a wrong checksum are not seen",
         ..USUAL
@@ -103,6 +114,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("timewait_exit", Return)],
         targets: &["tcp_timewait_state_process"],
+        args: &[(Arg::TimewaitReturned, RETURNED)],
         only_for: &[Reason::PreTimewait],
         costs: "SYNs to connections in TIME_WAIT are not seen",
         ..USUAL

@@ -6,14 +6,14 @@ use ebpf_probes::{Arg, Milestone};
 
 use super::Kind::{Entry, Return};
 use super::When::IfPresent;
-use super::{Hook, SK, SKB};
+use super::{Hook, RETURNED, SK, SKB};
 use crate::kernel::fields::Need::Optional;
 
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("cookie_v4", Entry), ("cookie_v4_exit", Return)],
         targets: &["cookie_v4_check"],
-        args: &[(Arg::CookieV4Sk, SK), (Arg::CookieV4Skb, SKB)],
+        args: &[(Arg::CookieV4Sk, SK), (Arg::CookieV4Skb, SKB), (Arg::CookieV4Returned, RETURNED)],
         need: Optional,
         when: IfPresent,
         ipv6: false,
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("cookie_v6", Entry), ("cookie_v6_exit", Return)],
         targets: &["cookie_v6_check"],
-        args: &[(Arg::CookieV6Sk, SK), (Arg::CookieV6Skb, SKB)],
+        args: &[(Arg::CookieV6Sk, SK), (Arg::CookieV6Skb, SKB), (Arg::CookieV6Returned, RETURNED)],
         need: Optional,
         when: IfPresent,
         ipv6: true,
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("cookie_v4_checked_exit", Return)],
         targets: &["__cookie_v4_check"],
-        args: &[],
+        args: &[(Arg::CookieV4CheckedReturned, RETURNED)],
         need: Optional,
         when: IfPresent,
         ipv6: false,
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("cookie_v6_checked_exit", Return)],
         targets: &["__cookie_v6_check"],
-        args: &[],
+        args: &[(Arg::CookieV6CheckedReturned, RETURNED)],
         need: Optional,
         when: IfPresent,
         ipv6: true,
@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("cookie_request_exit", Return)],
         targets: &["cookie_tcp_reqsk_alloc"],
-        args: &[],
+        args: &[(Arg::CookieRequestReturned, RETURNED)],
         need: Optional,
         when: IfPresent,
         ipv6: false,
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("bpf_cookie_request_exit", Return)],
         targets: &["cookie_bpf_check"],
-        args: &[],
+        args: &[(Arg::BpfCookieRequestReturned, RETURNED)],
         need: Optional,
         when: IfPresent,
         ipv6: false,

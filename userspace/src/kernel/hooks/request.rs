@@ -5,7 +5,7 @@ use ebpf_probes::{Arg, Milestone, Reason};
 
 use super::Kind::{Entry, Return};
 use super::When::IfPresent;
-use super::{Hook, SK};
+use super::{Hook, RETURNED, SK};
 
 const REQ: &[&str] = &["req"];
 
@@ -37,6 +37,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("synack_repeated_exit", Return)],
         targets: &["tcp_rtx_synack"],
+        args: &[(Arg::SynackRepeatedReturned, RETURNED)],
         only_for: &[Reason::SynackRetransmit, Reason::SynackSendFailed],
         provides: &[Milestone::SynAckResendFailed],
         costs: "SYN-ACKs that a timer repeats, and such that could not be sent, are not seen",
@@ -46,6 +47,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("request_cloned_exit", Return)],
         targets: &["inet_reqsk_clone"],
+        args: &[(Arg::RequestClonedReturned, RETURNED)],
         when: IfPresent,
         provides: &[Milestone::RequestCloned, Milestone::CloneFailed],
         costs: "requests that move to another listener are not seen",

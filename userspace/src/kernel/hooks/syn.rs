@@ -4,7 +4,7 @@ use ebpf_probes::{Arg, Milestone, Reason};
 
 use super::Kind::{Entry, Return};
 use super::When::{Always, IfPresent, ReturnsBool, ReturnsVoid, Where, WithoutCounters};
-use super::{Hook, SK, SKB};
+use super::{Hook, RETURNED, SK, SKB};
 use crate::kernel::fields::Need::{Mandatory, Optional};
 
 pub(super) const ROWS: &[Hook] = &[
@@ -67,7 +67,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("flood_action_exit", Return)],
         targets: &["tcp_syn_flood_action"],
-        args: &[],
+        args: &[(Arg::FloodActionReturned, RETURNED)],
         need: Optional,
         when: ReturnsBool,
         ipv6: false,
@@ -78,7 +78,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("request_allocated_exit", Return)],
         targets: &["inet_reqsk_alloc"],
-        args: &[],
+        args: &[(Arg::RequestAllocatedReturned, RETURNED)],
         need: Optional,
         when: Always,
         ipv6: false,
@@ -89,7 +89,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("lsm_asked_exit", Return)],
         targets: &["security_inet_conn_request"],
-        args: &[],
+        args: &[(Arg::LsmAskedReturned, RETURNED)],
         need: Optional,
         when: Always,
         ipv6: false,
@@ -100,7 +100,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("route_v4_exit", Return)],
         targets: &["inet_csk_route_req"],
-        args: &[],
+        args: &[(Arg::RouteV4Returned, RETURNED)],
         need: Optional,
         when: Always,
         ipv6: false,
@@ -111,7 +111,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("route_v6_exit", Return)],
         targets: &["inet6_csk_route_req"],
-        args: &[],
+        args: &[(Arg::RouteV6Returned, RETURNED)],
         need: Optional,
         when: Always,
         ipv6: true,
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("mptcp_asked_exit", Return)],
         targets: &["subflow_check_req"],
-        args: &[],
+        args: &[(Arg::MptcpAskedReturned, RETURNED)],
         need: Optional,
         when: Where("mptcp_sock"),
         ipv6: false,
@@ -135,7 +135,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("auth_options_exit", Return)],
         targets: &["tcp_do_parse_auth_options"],
-        args: &[],
+        args: &[(Arg::AuthOptionsReturned, RETURNED)],
         need: Optional,
         when: IfPresent,
         ipv6: false,
@@ -146,7 +146,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("peer_proven_exit", Return)],
         targets: &["tcp_peer_is_proven"],
-        args: &[],
+        args: &[(Arg::PeerProvenReturned, RETURNED)],
         need: Optional,
         when: ReturnsBool,
         ipv6: false,
@@ -158,7 +158,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("request_queued_exit", Return)],
         targets: &["inet_csk_reqsk_queue_hash_add"],
-        args: &[],
+        args: &[(Arg::RequestQueuedReturned, RETURNED)],
         need: Mandatory,
         when: ReturnsBool,
         ipv6: false,
@@ -192,7 +192,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("child_queued_exit", Return)],
         targets: &["inet_csk_reqsk_queue_add"],
-        args: &[],
+        args: &[(Arg::ChildQueuedReturned, RETURNED)],
         need: Optional,
         when: Always,
         ipv6: false,
@@ -203,7 +203,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("synack_v4_exit", Return)],
         targets: &["tcp_v4_send_synack"],
-        args: &[],
+        args: &[(Arg::SynackV4Returned, RETURNED)],
         need: Optional,
         when: Always,
         ipv6: false,
@@ -214,7 +214,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("synack_v6_exit", Return)],
         targets: &["tcp_v6_send_synack"],
-        args: &[],
+        args: &[(Arg::SynackV6Returned, RETURNED)],
         need: Optional,
         when: Always,
         ipv6: true,

@@ -1,6 +1,7 @@
 //! Why a hook, or all of syndrop, cannot work on a kernel.
 
 use crate::exit::Exit;
+use crate::kernel::attach::Unfit;
 use crate::kernel::btf::{BtfError, LookupError, Returned};
 use crate::kernel::fields::FieldError;
 
@@ -13,6 +14,9 @@ pub enum HookError {
     /// The function does not take what the program needs.
     #[error("it takes no parameter {0}")]
     Parameter(&'static str),
+    /// Only fentry is allowed, and the function does not take it.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// It takes it where a probe cannot get at it.
     #[error("it takes {name} as parameter {number}, and a probe can read the first six only")]
     OutOfReach {

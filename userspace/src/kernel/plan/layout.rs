@@ -59,9 +59,9 @@ impl Plan {
     fn arguments(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for hook in hooks::all() {
             for &(arg, names) in hook.args {
-                let position = self.config.args[arg as usize];
-                if let ([name, ..], [target, ..]) = (names, hook.targets)
-                    && position != u8::MAX
+                let position = self.positions.iter().find(|(found, _)| *found == arg);
+                if let ([name, ..], [target, ..], Some((_, position))) =
+                    (names, hook.targets, position)
                 {
                     writeln!(f, "argument {name} of {target} at {position}")?;
                 }

@@ -1,5 +1,6 @@
 //! A small kernel to make plans for: all that the tables ask for, and ways to spoil it.
 
+use crate::kernel::attach::Means;
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::btf::blob::{Blob, VOID};
 use crate::kernel::hooks::{self, Asked, When};
@@ -22,7 +23,7 @@ pub(in crate::kernel) struct Model<'a> {
 
 impl Model<'_> {
     pub(in crate::kernel) fn plan(&self) -> Result<Plan, super::PlanError> {
-        Plan::resolve(&self.btf(), Asked::EVERYTHING, &[])
+        Plan::resolve(&self.btf(), Asked::EVERYTHING, &Means::kprobes(&[]))
     }
 
     pub(super) fn btf(&self) -> KernelBtf {

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::hooks::{self, Asked, Kind};
 use crate::kernel::release;
+use crate::kernel::{Attach, Choice, Means};
 
 fn programs(plan: &Plan) -> Vec<&'static str> {
     plan.probes.iter().map(|probe| probe.program).collect()
@@ -18,6 +19,10 @@ fn programs(plan: &Plan) -> Vec<&'static str> {
 
 fn missing(plan: &Plan) -> Vec<&'static str> {
     plan.missing.iter().map(|hook| hook.program).collect()
+}
+
+fn position(plan: &Plan, arg: Arg) -> usize {
+    plan.positions.iter().find(|(found, _)| *found == arg).expect("it was asked for").1
 }
 
 #[test]
@@ -59,17 +64,62 @@ fn slots_are_those_of_the_model() {
 #[test]
 fn arguments_are_found_by_name() {
     let plan = Model::default().plan().unwrap();
-    let at = |arg: Arg| plan.config.args[arg as usize];
+    let at = |arg: Arg| position(&plan, arg);
     assert_eq!((at(Arg::ConnRequestSk), at(Arg::ConnRequestSkb)), (2, 3));
     assert_eq!((at(Arg::CheckReqFastopen), at(Arg::CheckReqStolen)), (3, 4));
     let moved = Model { more_before: 2, ..Model::default() }.plan().unwrap();
-    assert_eq!(moved.config.args[Arg::V4SynRecvSkb as usize], 3);
+    assert_eq!(position(&moved, Arg::V4SynRecvSkb), 3);
+}
+
+#[test]
+fn where_an_argument_lies_depends_on_the_kind_of_probe() {
+    let words = |choice| {
+        let means = Means::new(choice);
+        let plan = Plan::resolve(&Model::default().btf(), Asked::default(), &means).unwrap();
+        let at = |arg: Arg| plan.config.args[arg as usize];
+        let words = [Arg::CheckReqSk, Arg::CheckReqFastopen, Arg::CheckReqReturned].map(at);
+        (words, plan.attach())
+    };
+    // The registers rdi, rcx and rax in struct pt_regs.
+    assert_eq!(words(Choice::Kprobe), ([14, 11, 10], "kprobe"));
+    // Six parameters, then what is returned.
+    assert_eq!(words(Choice::Fentry), ([0, 3, 6], "fentry"));
+    assert_eq!(words(Choice::Auto), ([0, 3, 6], "fentry"));
+}
+
+#[test]
+fn a_hook_that_the_kernel_refuses_as_fentry_becomes_a_kprobe() {
+    let kinds = |means: &Means| {
+        let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, means).unwrap();
+        plan.probes.into_iter().map(|probe| (probe.program, probe.attach)).collect::<Vec<_>>()
+    };
+    let by_kprobe = |means: &Means| -> Vec<&str> {
+        let kprobes = kinds(means).into_iter().filter(|(_, attach)| *attach == Attach::Kprobe);
+        kprobes.map(|(program, _)| program).collect()
+    };
+    let mut means = Means::new(Choice::Auto);
+    // It runs where another thread could come between.
+    assert_eq!(by_kprobe(&means), ["accepted", "wait_ended"]);
+    means.refuse(false);
+    // It has more parameters than registers hold.
+    let wide = ["v4_syn_recv_sock", "v4_syn_recv_sock_exit"];
+    assert_eq!(by_kprobe(&means), [&wide[..], &["accepted", "wait_ended"]].concat());
+    means.refuse(true);
+    assert_eq!(by_kprobe(&means).len(), kinds(&means).len());
+}
+
+#[test]
+fn fentry_alone_misses_what_does_not_take_it() {
+    let means = Means::new(Choice::Fentry);
+    let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &means).unwrap();
+    assert_eq!(missing(&plan), ["accepted", "wait_ended"]);
+    assert!(plan.unobservable.contains(&Reason::Accepted));
 }
 
 #[test]
 fn an_argument_beyond_the_registers_is_an_error_of_its_hook() {
     let fits = Model { more_before: 4, ..Model::default() }.plan().unwrap();
-    assert_eq!(fits.config.args[Arg::V4SynRecvSkb as usize], 5);
+    assert_eq!(position(&fits, Arg::V4SynRecvSkb), 5);
     let error = Model { more_before: 5, ..Model::default() }.plan().unwrap_err();
     let PlanError::Hook { target, source, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*target, "tcp_v4_syn_recv_sock");
@@ -271,12 +321,20 @@ fn a_kernel_without_ipv6_misses_nothing() {
 
 #[test]
 fn an_excluded_program_takes_its_twin_along() {
-    let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &["v6_conn_request_exit"])
-        .unwrap();
+    let plan = Plan::resolve(
+        &Model::default().btf(),
+        Asked::EVERYTHING,
+        &Means::kprobes(&["v6_conn_request_exit"]),
+    )
+    .unwrap();
     assert_eq!(missing(&plan), ["v6_conn_request"]);
     assert!(!programs(&plan).iter().any(|program| program.starts_with("v6_conn_request")));
-    let error =
-        Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &["conn_request"]).unwrap_err();
+    let error = Plan::resolve(
+        &Model::default().btf(),
+        Asked::EVERYTHING,
+        &Means::kprobes(&["conn_request"]),
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("tcp_conn_request"), "{error}");
 }
 
@@ -324,7 +382,10 @@ fn golden(release: &str) -> PathBuf {
 #[test]
 fn this_kernel_is_laid_out_as_was_seen_before() {
     let Ok(expected) = fs::read_to_string(golden(&release())) else { return };
-    assert_eq!(Plan::for_this_kernel(Asked::EVERYTHING, &[]).unwrap().to_string(), expected);
+    assert_eq!(
+        Plan::for_this_kernel(Asked::EVERYTHING, &Means::kprobes(&[])).unwrap().to_string(),
+        expected
+    );
 }
 
 /// Compares the layouts of all `RELEASE.btf` in a folder; a release without one gets it.
@@ -341,7 +402,8 @@ fn known_kernels_are_laid_out_as_was_seen_before() {
         let release = path.file_stem().unwrap().to_str().unwrap();
         let bytes = fs::read(&path).unwrap();
         let btf = KernelBtf::from_bytes(bytes, release, &Plan::wanted()).unwrap();
-        let found = Plan::resolve(&btf, Asked::EVERYTHING, &[]).unwrap().to_string();
+        let found =
+            Plan::resolve(&btf, Asked::EVERYTHING, &Means::kprobes(&[])).unwrap().to_string();
         match fs::read_to_string(golden(release)) {
             Ok(expected) => assert_eq!(found, expected, "{release}"),
             Err(_) => fs::write(golden(release), found).unwrap(),

@@ -49,6 +49,7 @@ struct HookLine<'a> {
     target: &'a str,
     probes: Vec<&'static str>,
     state: &'static str,
+    attach: Option<&'static str>,
     why: Option<String>,
     costs: &'static str,
 }
@@ -82,7 +83,7 @@ pub fn doctor_json(out: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()>
             .chain(diagnosis.suspicions.iter().map(gap(false)))
             .collect(),
         failure: plan.err().map(|error| chain(error)),
-        attach: plan.is_ok().then_some("kprobe"),
+        attach: plan.ok().map(Plan::attach),
         hooks: plan.map(|plan| plan.hooks().map(hook_line).collect()).unwrap_or_default(),
         unknown_fields: plan
             .map(|plan| plan.unknown.iter().map(|field| chain(&field.why)).collect())
@@ -107,10 +108,12 @@ fn state(check: &Check) -> &'static str {
 fn hook_line<'a>((hook, state): (&'static Hook, HookState<'a>)) -> HookLine<'a> {
     let probes = hook.programs.iter().map(|&(name, _)| name).collect();
     let newest = hook.targets.first().copied().unwrap_or_default();
-    let (target, state, why) = match state {
-        HookState::Attachable(target) => (target, "attachable", None),
-        HookState::NotNeeded => (newest, "not-needed", None),
-        HookState::Missing { why, .. } => (newest, "missing", Some(chain(why))),
+    let (target, state, attach, why) = match state {
+        HookState::Attachable { target, attach } => {
+            (target, "attachable", Some(attach.name()), None)
+        }
+        HookState::NotNeeded => (newest, "not-needed", None, None),
+        HookState::Missing { why, .. } => (newest, "missing", None, Some(chain(why))),
     };
-    HookLine { target, probes, state, why, costs: hook.costs }
+    HookLine { target, probes, state, attach, why, costs: hook.costs }
 }

@@ -11,11 +11,13 @@ pub(super) fn describe(time: Timestamp, plan: &Plan) -> Opening {
     let attached = plan.probes.iter().map(|probe| Probe {
         name: probe.program.to_owned(),
         target: probe.target.clone(),
+        attach: Some(probe.attach.name().to_owned()),
         attached: true,
     });
     let missing = plan.missing.iter().map(|hook| Probe {
         name: hook.program.to_owned(),
         target: hook.target.to_owned(),
+        attach: None,
         attached: false,
     });
     Opening {
@@ -23,7 +25,7 @@ pub(super) fn describe(time: Timestamp, plan: &Plan) -> Opening {
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         kernel: Some(system.release().to_string_lossy().into_owned()),
         host: Some(system.nodename().to_string_lossy().into_owned()),
-        attach: Some("kprobe".to_owned()),
+        attach: Some(plan.attach().to_owned()),
         probes: attached.chain(missing).collect(),
         unobservable: plan.unobservable.clone(),
         inferred: plan.inferred.clone(),

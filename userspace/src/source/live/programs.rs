@@ -5,17 +5,20 @@
 //! seen has its return seen too. Everything is held by file descriptors: when this process ends,
 //! however it ends, the kernel takes all of it away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
 use std::error::Error;
-use std::sync::mpsc;
+use std::ops::{Deref, DerefMut};
+use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
-use aya::programs::{KProbe, Program, ProgramError};
-use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya::programs::{FEntry, FExit, KProbe, Program, ProgramError};
+use aya::{Btf, BtfError, Ebpf, EbpfError, EbpfLoader};
 use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::application;
+use super::{application, kinds};
 use crate::kernel::hooks::Kind;
 use crate::kernel::{Plan, PlannedProbe};
 use crate::source::Settings;
@@ -23,6 +26,9 @@ use crate::source::Settings;
 /// Levels as aya-log numbers them. At the lowest the verifier removes the code that would log.
 const LOG_NOTHING: u8 = 0;
 const LOG_DEBUG: u8 = 4;
+
+/// How many programs are on their way at once. Most of them wait for the kernel.
+const WORKERS: usize = 8;
 
 pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SYNDROP_BPF_OBJECT"));
 
@@ -32,6 +38,12 @@ pub enum ProgramsError {
     /// Maps could not be made, or the object is damaged.
     #[error("failed to load the BPF object")]
     Object(#[source] Box<EbpfError>),
+    /// The object is none.
+    #[error("failed to find the sections of the BPF object: it is damaged")]
+    Sections,
+    /// aya does not understand what was put together for it.
+    #[error("failed to tell aya of the kernel's functions")]
+    Types(#[source] BtfError),
     /// The plan names a program that the object does not have.
     #[error("failed to find BPF program {0} in the object: it was built from other sources")]
     Absent(&'static str),
@@ -59,7 +71,7 @@ pub enum ProgramsError {
 ///
 /// # Errors
 /// The first refusal; nothing stays attached then.
-pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Ebpf, ProgramsError> {
+pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, ProgramsError> {
     let config = Config { filter: settings.filter, detail: settings.detail, ..plan.config };
     let level: u8 = if settings.verbose { LOG_DEBUG } else { LOG_NOTHING };
     let mut loader = loader();
@@ -69,26 +81,24 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Ebpf, ProgramsEr
     if let Some(rows) = settings.rows {
         loader.map_max_entries("TOTALS", rows);
     }
-    let mut ebpf = loader
+    let ebpf = loader
         .btf(None)
         .override_global("CONFIG", config.as_bytes(), true)
         .override_global("AYA_LOG_LEVEL", &level, true)
-        .load(OBJECT)
+        .load(&kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?)
         .map_err(|source| ProgramsError::Object(Box::new(source)))?;
-    hook(&mut ebpf, &plan.probes)?;
-    Ok(ebpf)
+    let types = kinds::types(&plan.probes).map_err(ProgramsError::Types)?;
+    let mut attached = Attached(ebpf);
+    hook(&mut attached.0, &plan.probes, &types)?;
+    Ok(attached)
 }
 
-/// Milestones, then returns, then entries.
-fn in_order(probes: &[PlannedProbe]) -> Vec<&PlannedProbe> {
-    let mut ordered: Vec<&PlannedProbe> = probes.iter().collect();
-    ordered.sort_by_key(|probe| match (probe.milestone, probe.kind) {
-        (true, _) => 0,
-        (false, Kind::Return) => 1,
-        (false, Kind::Entry) => 2,
-    });
-    ordered
-}
+/// The steps of hooking, in their order.
+const STEPS: [fn(&PlannedProbe) -> bool; 3] = [
+    |probe| probe.milestone,
+    |probe| !probe.milestone && probe.kind == Kind::Return,
+    |probe| !probe.milestone && probe.kind == Kind::Entry,
+];
 
 /// A loader that has not read the types of the running kernel.
 ///
@@ -106,50 +116,178 @@ pub(crate) fn loader<'a>() -> EbpfLoader<'a> {
     loader
 }
 
-/// Hooks the probes in their order. The verifier works on the next program while the kernel waits
-/// for the hook of the one before: both take long, and neither needs the other.
-fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe]) -> Result<(), ProgramsError> {
-    let mut programs: HashMap<&str, &mut KProbe> = HashMap::new();
-    for (name, program) in ebpf.programs_mut() {
-        if let Program::KProbe(program) = program {
-            programs.insert(name, program);
+/// A program of one kind or the other.
+enum Hooked<'a> {
+    Kprobe(&'a mut KProbe),
+    Entry(&'a mut FEntry),
+    Return(&'a mut FExit),
+}
+
+impl<'a> Hooked<'a> {
+    fn new(program: &'a mut Program) -> Option<Self> {
+        match program {
+            Program::KProbe(program) => Some(Self::Kprobe(program)),
+            Program::FEntry(program) => Some(Self::Entry(program)),
+            Program::FExit(program) => Some(Self::Return(program)),
+            _ => None,
         }
     }
-    let (loaded, to_attach) = mpsc::channel();
+
+    fn load(&mut self, probe: &PlannedProbe, types: &Btf) -> Result<(), ProgramsError> {
+        let loaded = match self {
+            Self::Kprobe(program) => program.load(),
+            Self::Entry(program) => program.load(&probe.target, types),
+            Self::Return(program) => program.load(&probe.target, types),
+        };
+        loaded.map_err(|source| ProgramsError::Refused {
+            program: probe.program,
+            source: source.into(),
+        })
+    }
+
+    /// One that was never loaded cannot be unloaded; nothing is lost by that.
+    fn unhook(self) {
+        let _ = match self {
+            Self::Kprobe(program) => program.unload(),
+            Self::Entry(program) => program.unload(),
+            Self::Return(program) => program.unload(),
+        };
+    }
+
+    fn attach(&mut self, probe: &PlannedProbe) -> Result<(), ProgramsError> {
+        let attached = match self {
+            Self::Kprobe(program) => program.attach(&probe.target, 0).map(drop),
+            Self::Entry(program) => program.attach().map(drop),
+            Self::Return(program) => program.attach().map(drop),
+        };
+        attached.map_err(|source| ProgramsError::Attach {
+            program: probe.program,
+            target: probe.target.clone(),
+            source: source.into(),
+        })
+    }
+}
+
+/// Hooks the probes step by step, some of each step at once: the verifier computes for long, and
+/// what hooks a function mostly waits until no CPU runs its old code any more.
+fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), ProgramsError> {
+    let mut programs: HashMap<&str, Hooked<'_>> = ebpf
+        .programs_mut()
+        .filter_map(|(name, program)| Some((name, Hooked::new(program)?)))
+        .collect();
+    let hooks = probes.iter().map(|probe| match programs.remove(probe.program) {
+        Some(program) => Ok(Hook { program, probe, loaded: false, attached: false }),
+        None => Err(ProgramsError::Absent(probe.program)),
+    });
+    let mut hooks = hooks.collect::<Result<Vec<_>, _>>()?;
+    // What the kernel may refuse is tried first, because all is to be done again then. An entry is
+    // not attached yet: its return would be seen only later.
+    let unusual = hooks.iter_mut().filter(|hook| !hook.probe.ordinary);
+    side_by_side(unusual.collect(), |hook| {
+        hook.load(types)?;
+        if hook.probe.milestone || hook.probe.kind == Kind::Return { hook.attach() } else { Ok(()) }
+    })?;
+    for step in STEPS {
+        let of_step = hooks.iter_mut().filter(|hook| step(hook.probe));
+        side_by_side(of_step.collect(), |hook| {
+            hook.load(types)?;
+            hook.attach()
+        })?;
+    }
+    Ok(())
+}
+
+/// A program on its way.
+struct Hook<'a> {
+    program: Hooked<'a>,
+    probe: &'a PlannedProbe,
+    loaded: bool,
+    attached: bool,
+}
+
+impl Hook<'_> {
+    fn load(&mut self, types: &Btf) -> Result<(), ProgramsError> {
+        if !self.loaded {
+            self.program.load(self.probe, types)?;
+            self.loaded = true;
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self) -> Result<(), ProgramsError> {
+        if !self.attached {
+            self.program.attach(self.probe)?;
+            self.attached = true;
+        }
+        Ok(())
+    }
+}
+
+/// Does something with each, several at a time; nothing new is begun after a failure, and the first
+/// one is told.
+fn side_by_side<T: Send, E: Send>(
+    queue: VecDeque<T>,
+    job: impl Fn(T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let queue = Mutex::new(queue);
+    let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
     thread::scope(|scope| {
-        let loading = scope.spawn(move || {
-            for probe in in_order(probes) {
-                let program =
-                    programs.remove(probe.program).ok_or(ProgramsError::Absent(probe.program))?;
-                load(program, probe)?;
-                if loaded.send((program, probe)).is_err() {
-                    break;
-                }
+        let work = || {
+            loop {
+                let Some(next) = lock().pop_front() else { return Ok(()) };
+                job(next).inspect_err(|_| lock().clear())?;
             }
-            Ok(())
+        };
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .fold(Ok(()), Result::and)
+    })
+}
+
+/// The programs, hooked for as long as this lives.
+pub(super) struct Attached(Ebpf);
+
+impl Deref for Attached {
+    type Target = Ebpf;
+
+    fn deref(&self) -> &Ebpf {
+        &self.0
+    }
+}
+
+impl DerefMut for Attached {
+    fn deref_mut(&mut self) -> &mut Ebpf {
+        &mut self.0
+    }
+}
+
+impl Drop for Attached {
+    /// The kernel would take the hooks away one after the other, and wait after each.
+    fn drop(&mut self) {
+        let programs = self.0.programs_mut().filter_map(|(_, program)| Hooked::new(program));
+        let Ok(()) = side_by_side(programs.collect(), |program| {
+            program.unhook();
+            Ok::<_, Infallible>(())
         });
-        let attached = to_attach.iter().try_for_each(|(program, probe)| attach(program, probe));
-        // A loader that still has programs to hand over learns by this that nobody takes them.
-        drop(to_attach);
-        attached.and(loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
-}
-
-fn load(program: &mut KProbe, probe: &PlannedProbe) -> Result<(), ProgramsError> {
-    program
-        .load()
-        .map_err(|source| ProgramsError::Refused { program: probe.program, source: source.into() })
-}
-
-fn attach(program: &mut KProbe, probe: &PlannedProbe) -> Result<(), ProgramsError> {
-    program.attach(&probe.target, 0).map(drop).map_err(|source| ProgramsError::Attach {
-        program: probe.program,
-        target: probe.target.clone(),
-        source: source.into(),
-    })
+    }
 }
 
 impl ProgramsError {
+    /// The program that the kernel refused, if that was it.
+    pub(super) fn refused(&self) -> Option<&'static str> {
+        match *self {
+            Self::Refused { program, .. } | Self::Attach { program, .. } => Some(program),
+            _ => None,
+        }
+    }
+
+    /// Whether the program itself was good.
+    pub(super) const fn is_of_attaching(&self) -> bool {
+        matches!(self, Self::Attach { .. })
+    }
+
     /// Whether the kernel refused for want of rights.
     pub(super) fn is_denial(&self) -> bool {
         denied(self)

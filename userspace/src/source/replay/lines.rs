@@ -98,6 +98,7 @@ impl From<Header<'_>> for Opening {
         let probe = |probe: ProbeLine| Probe {
             name: probe.name.into_owned(),
             target: probe.target.into_owned(),
+            attach: probe.attach.map(Cow::into_owned),
             attached: probe.attached,
         };
         Self {

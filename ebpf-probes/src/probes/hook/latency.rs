@@ -1,9 +1,8 @@
 //! Hooks on what the application behind a listener does: `accept()` and `listen()`.
 
-use aya_ebpf::programs::ProbeContext;
 use ebpf_probes::Arg;
 
-use super::{address, arg};
+use super::{address, value};
 use crate::probes::{listen, waits};
 
 entry!(wait_begun, ctx => waits::queued(
@@ -16,14 +15,14 @@ entry!(wait_begun_at_once, ctx => waits::queued(
 ));
 entry!(wait_ended, ctx => waits::accepted(address(&ctx, Arg::GraftSk)));
 
-entry!(listen_called, ctx => listen::called(arg(&ctx, Arg::SysListenBacklog) as u32));
+entry!(listen_called, ctx => listen::called(value(&ctx, Arg::SysListenBacklog) as u32));
 entry!(listen_socket_called, ctx =>
-    listen::called(arg(&ctx, Arg::SysListenSocketBacklog) as u32));
+    listen::called(value(&ctx, Arg::SysListenSocketBacklog) as u32));
 entry!(listen_entered, ctx => listen::entered(
     address(&ctx, Arg::InetListenSock),
-    arg(&ctx, Arg::InetListenBacklog) as u32,
+    value(&ctx, Arg::InetListenBacklog) as u32,
 ));
 entry!(listen_sk_entered, ctx => listen::begun(
     address(&ctx, Arg::InetListenSkSk),
-    arg(&ctx, Arg::InetListenSkBacklog) as u32,
+    value(&ctx, Arg::InetListenSkBacklog) as u32,
 ));

@@ -1,42 +1,42 @@
 //! Hooks on what an ACK with a cookie passes.
 
-use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use ebpf_probes::{Arg, Function, Milestone};
 
 use super::{address, returned};
 use crate::probes::cookie_check;
+use crate::probes::read::Address;
 use crate::probes::slot::{self, Outer};
 
 entry!(cookie_v4, ctx => cookie_check::enter(
     address(&ctx, Arg::CookieV4Sk),
     address(&ctx, Arg::CookieV4Skb),
 ));
-exit!(cookie_v4_exit, ctx => cookie_check::exit(Function::CookieV4Check, returned(&ctx)));
+exit!(cookie_v4_exit, ctx => cookie_check::exit(Function::CookieV4Check, returned(&ctx, Arg::CookieV4Returned)));
 entry!(cookie_v6, ctx => cookie_check::enter(
     address(&ctx, Arg::CookieV6Sk),
     address(&ctx, Arg::CookieV6Skb),
 ));
-exit!(cookie_v6_exit, ctx => cookie_check::exit(Function::CookieV6Check, returned(&ctx)));
+exit!(cookie_v6_exit, ctx => cookie_check::exit(Function::CookieV6Check, returned(&ctx, Arg::CookieV6Returned)));
 
-exit!(cookie_v4_checked_exit, ctx => checked(&ctx));
-exit!(cookie_v6_checked_exit, ctx => checked(&ctx));
-exit!(cookie_request_exit, ctx => request_made(&ctx));
-exit!(bpf_cookie_request_exit, ctx => request_made(&ctx));
+exit!(cookie_v4_checked_exit, ctx => checked(returned(&ctx, Arg::CookieV4CheckedReturned)));
+exit!(cookie_v6_checked_exit, ctx => checked(returned(&ctx, Arg::CookieV6CheckedReturned)));
+exit!(cookie_request_exit, ctx => request_made(returned(&ctx, Arg::CookieRequestReturned)));
+exit!(bpf_cookie_request_exit, ctx => request_made(returned(&ctx, Arg::BpfCookieRequestReturned)));
 passed!(cookie_child, [CookieCheck], CookieChild);
 
 /// `__cookie_v4_check` or `__cookie_v6_check` returned the MSS in the cookie, or 0: an `int`.
 #[inline(always)]
-fn checked(ctx: &RetProbeContext) {
+fn checked(mss: Address) {
     slot::pass(Outer::CookieCheck, Milestone::CookieChecked);
-    if returned(ctx).raw() as u32 == 0 {
+    if mss.raw() as u32 == 0 {
         slot::pass(Outer::CookieCheck, Milestone::CookieInvalid);
     }
 }
 
 /// A request of the cookie was made, or not.
 #[inline(always)]
-fn request_made(ctx: &RetProbeContext) {
-    if returned(ctx).is_null() {
+fn request_made(request: Address) {
+    if request.is_null() {
         slot::pass(Outer::CookieCheck, Milestone::RequestNomem);
     }
 }

@@ -1,9 +1,8 @@
 //! Hooks on what a packet for a request passes.
 
-use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use ebpf_probes::{Arg, Function, Milestone};
 
-use super::{address, arg, returned, returned_error, returned_true};
+use super::{address, returned, returned_error, returned_true, value};
 use crate::probes::slot::{self, Outer};
 use crate::probes::{check_req, request, syn_recv_sock};
 
@@ -14,10 +13,10 @@ entry!(check_req, ctx => check_req::enter(
     address(&ctx, Arg::CheckReqSk),
     address(&ctx, Arg::CheckReqSkb),
     address(&ctx, Arg::CheckReqReq),
-    arg(&ctx, Arg::CheckReqFastopen) as u8 != 0,
+    value(&ctx, Arg::CheckReqFastopen) as u8 != 0,
     address(&ctx, Arg::CheckReqStolen),
 ));
-exit!(check_req_exit, ctx => check_req::exit(returned(&ctx)));
+exit!(check_req_exit, ctx => check_req::exit(returned(&ctx, Arg::CheckReqReturned)));
 
 entry!(v4_syn_recv_sock, ctx => syn_recv_sock::enter(
     Outer::V4SynRecvSock,
@@ -27,7 +26,7 @@ entry!(v4_syn_recv_sock, ctx => syn_recv_sock::enter(
 exit!(v4_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
     Outer::V4SynRecvSock,
     Function::TcpV4SynRecvSock,
-    returned(&ctx),
+    returned(&ctx, Arg::V4SynRecvSockReturned),
 ));
 entry!(v6_syn_recv_sock, ctx => syn_recv_sock::enter(
     Outer::V6SynRecvSock,
@@ -37,21 +36,21 @@ entry!(v6_syn_recv_sock, ctx => syn_recv_sock::enter(
 exit!(v6_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
     Outer::V6SynRecvSock,
     Function::TcpV6SynRecvSock,
-    returned(&ctx),
+    returned(&ctx, Arg::V6SynRecvSockReturned),
 ));
 
 passed!(child_created, [V4SynRecvSock, V6SynRecvSock], ChildCreated);
 passed!(route_asked, [V4SynRecvSock, V6SynRecvSock], RouteAsked);
 entry!(child_thrown_away, ctx => syn_recv_sock::thrown_away(address(&ctx, Arg::ForcedCloseSk)));
-exit!(md5_keys_copied_exit, ctx => if returned_error(&ctx) {
+exit!(md5_keys_copied_exit, ctx => if returned_error(&ctx, Arg::Md5KeysCopiedReturned) {
     slot::pass_innermost(MAKERS, Milestone::ChildKeyFailed);
 });
 
-exit!(request_dropped_exit, ctx => if returned_true(&ctx) {
+exit!(request_dropped_exit, ctx => if returned_true(&ctx, Arg::RequestDroppedReturned) {
     request::removed();
 });
 passed!(synack_resent, [CheckReq, RequestTimer], SynAckResent);
-exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true(&ctx)));
+exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true(&ctx, Arg::RateLimitedReturned)));
 passed!(ack_v4_sent, [CheckReq], AckSent);
 passed!(ack_v6_sent, [CheckReq], AckSent);
 passed!(challenge_sent, [CheckReq], ChallengeSent);

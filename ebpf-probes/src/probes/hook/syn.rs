@@ -1,6 +1,5 @@
 //! Hooks on what a SYN passes.
 
-use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use ebpf_probes::{Arg, Function, Milestone};
 
 use super::{address, returned, returned_error, returned_true};
@@ -48,48 +47,48 @@ exit!(conn_request_exit, _ctx => conn_request::exit());
 
 exit!(flood_action_exit, ctx => slot::pass(
     Outer::ConnRequest,
-    if returned_true(&ctx) { Milestone::FloodCookie } else { Milestone::FloodRefused },
+    if returned_true(&ctx, Arg::FloodActionReturned) { Milestone::FloodCookie } else { Milestone::FloodRefused },
 ));
 exit!(request_allocated_exit, ctx => {
     slot::pass_innermost(ALLOCATING, Milestone::RequestAllocated);
-    if returned(&ctx).is_null() {
+    if returned(&ctx, Arg::RequestAllocatedReturned).is_null() {
         slot::pass_innermost(ALLOCATING, Milestone::RequestNomem);
     }
 });
-exit!(lsm_asked_exit, ctx => if returned_error(&ctx) {
+exit!(lsm_asked_exit, ctx => if returned_error(&ctx, Arg::LsmAskedReturned) {
     slot::pass_innermost(ALLOCATING, Milestone::LsmDenied);
 });
-exit!(route_v4_exit, ctx => if returned(&ctx).is_null() {
+exit!(route_v4_exit, ctx => if returned(&ctx, Arg::RouteV4Returned).is_null() {
     slot::pass(Outer::ConnRequest, Milestone::NoRoute);
 });
-exit!(route_v6_exit, ctx => if returned(&ctx).is_null() {
+exit!(route_v6_exit, ctx => if returned(&ctx, Arg::RouteV6Returned).is_null() {
     slot::pass(Outer::ConnRequest, Milestone::NoRoute);
 });
-exit!(mptcp_asked_exit, ctx => if returned_error(&ctx) {
+exit!(mptcp_asked_exit, ctx => if returned_error(&ctx, Arg::MptcpAskedReturned) {
     slot::pass(Outer::ConnRequest, Milestone::MptcpRefused);
 });
-exit!(auth_options_exit, ctx => if returned_error(&ctx) {
+exit!(auth_options_exit, ctx => if returned_error(&ctx, Arg::AuthOptionsReturned) {
     slot::pass(Outer::ConnRequest, Milestone::AuthOptionBad);
 });
-exit!(peer_proven_exit, ctx => if !returned_true(&ctx) {
+exit!(peer_proven_exit, ctx => if !returned_true(&ctx, Arg::PeerProvenReturned) {
     slot::pass(Outer::ConnRequest, Milestone::PeerUnproven);
 });
 passed!(request_queued, [ConnRequest], RequestQueued);
 exit!(request_queued_exit, ctx => {
     slot::pass(Outer::ConnRequest, Milestone::RequestQueued);
-    if !returned_true(&ctx) {
+    if !returned_true(&ctx, Arg::RequestQueuedReturned) {
         slot::pass(Outer::ConnRequest, Milestone::QueueRaceLost);
     }
 });
 exit!(child_queued_exit, ctx => slot::pass_innermost(
     QUEUEING,
-    if returned(&ctx).is_null() { Milestone::ChildQueueClosed } else { Milestone::ChildQueued },
+    if returned(&ctx, Arg::ChildQueuedReturned).is_null() { Milestone::ChildQueueClosed } else { Milestone::ChildQueued },
 ));
 passed!(synack_made, [ConnRequest], SynAckMade);
-exit!(synack_v4_exit, ctx => if returned_error(&ctx) {
+exit!(synack_v4_exit, ctx => if returned_error(&ctx, Arg::SynackV4Returned) {
     slot::pass(Outer::ConnRequest, Milestone::SynAckFailed);
 });
-exit!(synack_v6_exit, ctx => if returned_error(&ctx) {
+exit!(synack_v6_exit, ctx => if returned_error(&ctx, Arg::SynackV6Returned) {
     slot::pass(Outer::ConnRequest, Milestone::SynAckFailed);
 });
 passed!(cookie_v4_made, [ConnRequest], CookieMade);

@@ -1,9 +1,8 @@
 //! Hooks on what a packet passes before the listener's own code; attached on demand only.
 
-use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use ebpf_probes::{Arg, Function, Milestone};
 
-use super::{address, returned, returned_error, returned_true};
+use super::{address, returned, returned_error, returned_true, value};
 use crate::probes::before;
 
 entry!(v4_received, ctx =>
@@ -17,14 +16,14 @@ entry!(filter_entered, ctx => before::enter_gate(
     address(&ctx, Arg::FilterSk),
     address(&ctx, Arg::FilterSkb),
 ));
-exit!(filter_entered_exit, ctx => if returned_error(&ctx) {
+exit!(filter_entered_exit, ctx => if returned_error(&ctx, Arg::FilterEnteredReturned) {
     before::refused(Milestone::FilterRefused);
 });
 entry!(policy_entered, ctx => before::enter_gate(
     address(&ctx, Arg::PolicySk),
     address(&ctx, Arg::PolicySkb),
 ));
-exit!(policy_entered_exit, ctx => if !returned_error(&ctx) {
+exit!(policy_entered_exit, ctx => if !returned_error(&ctx, Arg::PolicyEnteredReturned) {
     before::refused(Milestone::PolicyRefused);
 });
 // A bool, or one of the kernel's drop reasons, of which all that count here are below 256.
@@ -32,23 +31,23 @@ entry!(signature_entered, ctx => before::enter_gate(
     address(&ctx, Arg::SignatureSk),
     address(&ctx, Arg::SignatureSkb),
 ));
-exit!(signature_entered_exit, ctx => if returned_true(&ctx) {
+exit!(signature_entered_exit, ctx => if returned_true(&ctx, Arg::SignatureEnteredReturned) {
     before::refused(Milestone::SignatureRefused);
 });
 entry!(v6_signature_entered, ctx => before::enter_gate(
     address(&ctx, Arg::V6SignatureSk),
     address(&ctx, Arg::V6SignatureSkb),
 ));
-exit!(v6_signature_entered_exit, ctx => if returned_true(&ctx) {
+exit!(v6_signature_entered_exit, ctx => if returned_true(&ctx, Arg::V6SignatureEnteredReturned) {
     before::refused(Milestone::SignatureRefused);
 });
 
-exit!(v4_listener_found_exit, ctx => before::found(returned(&ctx)));
-exit!(v6_listener_found_exit, ctx => before::found(returned(&ctx)));
-exit!(checksum_exit, ctx => if ctx.ret::<u64>() as u16 != 0 {
+exit!(v4_listener_found_exit, ctx => before::found(returned(&ctx, Arg::V4ListenerFoundReturned)));
+exit!(v6_listener_found_exit, ctx => before::found(returned(&ctx, Arg::V6ListenerFoundReturned)));
+exit!(checksum_exit, ctx => if value(&ctx, Arg::ChecksumReturned) as u16 != 0 {
     before::garbled();
 });
-exit!(timewait_exit, ctx => before::met_timewait(ctx.ret::<u64>() as u32));
+exit!(timewait_exit, ctx => before::met_timewait(value(&ctx, Arg::TimewaitReturned) as u32));
 entry!(state_entered, ctx => before::enter_state(
     address(&ctx, Arg::StateSk),
     address(&ctx, Arg::StateSkb),

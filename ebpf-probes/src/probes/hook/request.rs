@@ -1,6 +1,5 @@
 //! Hooks on what a request passes without a packet of its client.
 
-use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use ebpf_probes::{Arg, Milestone};
 
 use super::{address, returned, returned_error};
@@ -10,8 +9,8 @@ use crate::probes::slot::{self, Outer};
 entry!(request_timer, ctx => request::enter_timer(address(&ctx, Arg::RequestTimerTimer)));
 exit!(request_timer_exit, _ctx => request::exit_timer());
 passed!(request_timed_out, [RequestTimer], TimedOut);
-exit!(synack_repeated_exit, ctx => request::synack_resent(returned_error(&ctx)));
-exit!(request_cloned_exit, ctx => request::cloned(returned(&ctx)));
+exit!(synack_repeated_exit, ctx => request::synack_resent(returned_error(&ctx, Arg::SynackRepeatedReturned)));
+exit!(request_cloned_exit, ctx => request::cloned(returned(&ctx, Arg::RequestClonedReturned)));
 
 entry!(request_error, ctx => request::enter_error(address(&ctx, Arg::RequestErrorSk)));
 exit!(request_error_exit, _ctx => slot::shut(Outer::RequestError));

@@ -1,0 +1,172 @@
+//! By which kind of probe a function is watched, and what decides that.
+//!
+//! fentry and fexit cost a third of a kprobe and a kretprobe, and need no rights to perf events.
+//! Not every kernel has them, and not every function takes them; where a kernel refuses one is
+//! learned by trying and kept here, and the plan is made again.
+
+use std::fs;
+
+use super::btf::Prototype;
+use super::hooks::{Hook, RETURNED};
+
+/// Says 1 on a kernel with PREEMPT_RT.
+const REALTIME: &str = "/sys/kernel/realtime";
+
+/// Programs that run with softirqs on and use memory of their CPU. A kprobe's program is never
+/// preempted; that of fentry can be, by another thread that comes by the same function.
+const PREEMPTIBLE: &[&str] = &["accepted", "wait_ended"];
+
+/// The words of a kprobe's context (`struct pt_regs` of x86-64) that hold the first six arguments.
+const REGISTERS: [u8; 6] = [14, 13, 12, 11, 9, 8];
+
+/// The one that holds what was returned.
+const RETURN_REGISTER: u8 = 10;
+
+/// What the user chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Choice {
+    /// For each function the cheapest that this kernel allows
+    #[default]
+    Auto,
+    /// fentry and fexit only; functions that do not take them are not watched
+    Fentry,
+    /// kprobes and kretprobes only
+    Kprobe,
+}
+
+/// A kind of probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attach {
+    /// A kprobe or kretprobe.
+    Kprobe,
+    /// fentry or fexit of the function with this id among the kernel's types.
+    Fentry {
+        /// The id.
+        id: u32,
+    },
+}
+
+impl Attach {
+    /// What users call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kprobe => "kprobe",
+            Self::Fentry { .. } => "fentry",
+        }
+    }
+
+    /// Which word of a probe's context holds a parameter, by its position.
+    pub(super) fn parameter(self, position: usize) -> Option<u8> {
+        match self {
+            Self::Kprobe => REGISTERS.get(position).copied(),
+            Self::Fentry { .. } => u8::try_from(position).ok(),
+        }
+    }
+
+    /// Which one holds what was returned.
+    pub(super) fn returned(self, prototype: &Prototype) -> Option<u8> {
+        match self {
+            Self::Kprobe => Some(RETURN_REGISTER),
+            Self::Fentry { .. } => u8::try_from(prototype.parameters.len()).ok(),
+        }
+    }
+}
+
+/// Why a function does not take fentry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// The kernel has several of that name.
+    #[error("it is one of several of its name, which fentry cannot tell apart")]
+    Ambiguous,
+    /// It takes or returns structs.
+    #[error("it takes or returns a struct, which fentry cannot pass on")]
+    ByValue,
+    /// What the program does there must not be interrupted.
+    #[error("a program of fentry could be preempted there, and would mix up what it gathers")]
+    Preemptible,
+    /// The kernel refused it.
+    #[error("the kernel refused fentry there")]
+    Refused,
+    /// The kernel has threads run where others keep them out.
+    #[error("on a kernel with PREEMPT_RT a program of fentry could be preempted anywhere")]
+    Realtime,
+}
+
+/// What may be used.
+#[derive(Debug, Clone, Default)]
+pub struct Means {
+    /// What the user chose.
+    pub choice: Choice,
+    /// Programs that the kernel refused in every kind.
+    pub excluded: Vec<&'static str>,
+    /// Why fentry is out of the question, if it is.
+    hopeless: Option<Unfit>,
+    /// Whether it is only where nothing is out of the ordinary.
+    ordinary_only: bool,
+}
+
+impl Means {
+    /// What the user chose, on a kernel that has everything.
+    pub fn new(choice: Choice) -> Self {
+        Self { choice, ..Self::default() }
+    }
+
+    /// What the user chose, on the running kernel.
+    pub fn of_this_kernel(choice: Choice) -> Self {
+        let realtime = fs::read_to_string(REALTIME).is_ok_and(|text| text.trim() == "1");
+        Self { hopeless: realtime.then_some(Unfit::Realtime), ..Self::new(choice) }
+    }
+
+    /// kprobes and nothing else, without some programs.
+    pub fn kprobes(excluded: &[&'static str]) -> Self {
+        Self { excluded: excluded.to_vec(), ..Self::new(Choice::Kprobe) }
+    }
+
+    /// Learns that the kernel refused fentry of a function: others like it will fare no better, and
+    /// where nothing was out of the ordinary, none will.
+    pub const fn refuse(&mut self, ordinary: bool) {
+        if ordinary {
+            self.hopeless = Some(Unfit::Refused);
+        } else {
+            self.ordinary_only = true;
+        }
+    }
+
+    /// By which kind a hook is attached to a function of this prototype.
+    ///
+    /// # Errors
+    /// Why it does not take fentry, if nothing else is allowed.
+    pub(super) fn of(&self, hook: &Hook, prototype: &Prototype) -> Result<Attach, Unfit> {
+        match (self.choice, self.fentry(hook, prototype)) {
+            (Choice::Kprobe, _) | (Choice::Auto, Err(_)) => Ok(Attach::Kprobe),
+            (_, fitting) => fitting,
+        }
+    }
+
+    fn fentry(&self, hook: &Hook, prototype: &Prototype) -> Result<Attach, Unfit> {
+        if let Some(why) = self.hopeless {
+            Err(why)
+        } else if hook.programs.iter().any(|(program, _)| PREEMPTIBLE.contains(program)) {
+            Err(Unfit::Preemptible)
+        } else if self.ordinary_only && !is_ordinary(hook, prototype) {
+            Err(Unfit::Refused)
+        } else if prototype.by_value {
+            Err(Unfit::ByValue)
+        } else {
+            prototype.id.map(|id| Attach::Fentry { id }).ok_or(Unfit::Ambiguous)
+        }
+    }
+}
+
+/// Whether fentry of this function, and what the hook's programs take of it, is nothing that older
+/// kernels refuse: more parameters than registers, or a pointer to anything but a struct.
+pub(super) fn is_ordinary(hook: &Hook, prototype: &Prototype) -> bool {
+    let takes =
+        |name: &str| hook.args.iter().any(|(_, names)| *names != RETURNED && names.contains(&name));
+    prototype.parameters.len() <= REGISTERS.len()
+        && prototype
+            .parameters
+            .iter()
+            .zip(&prototype.untyped)
+            .all(|(name, untyped)| !(*untyped && takes(name)))
+}
