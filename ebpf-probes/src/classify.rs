@@ -18,7 +18,7 @@ pub use ack::{check_req, check_req_child};
 pub use before::before_listener;
 pub use cookie::{cookie_check, syn_recv_sock};
 pub use request::{request_error, request_removed, request_timer, request_timer_ended};
-pub use syn::{conn_request, conn_request_wrapper};
+pub use syn::{conn_request, conn_request_wrapper, is_told_by_way};
 
 /// What became of a packet or a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -233,11 +233,12 @@ pub struct Facts {
     pub passed: Milestones,
     /// The milestones that would have been seen if passed: their hooks are attached.
     pub watched: Milestones,
-    /// How far each counter moved on this CPU during the call.
+    /// How far each counter moved on this CPU during the call; means nothing where `counted` is 0.
     pub moved: [u32; Counter::COUNT],
-    /// 1 if `moved` was measured, 0 if this kernel's counters could not be read.
+    /// 1 if `moved` was measured, 0 if that was needless or impossible.
     pub counted: u32,
-    /// Length of the accept queue at entry; only read where `counted` is 0.
+    /// Length of the accept queue at entry. This and the rest is only read where nothing better
+    /// tells.
     pub accept_len: u32,
     /// Its limit.
     pub accept_limit: u32,
@@ -259,6 +260,6 @@ impl Facts {
 
     /// Whether the counter is known to have moved.
     pub const fn moved(&self, counter: Counter) -> bool {
-        self.moved[counter as usize] != 0
+        self.counted != 0 && self.moved[counter as usize] != 0
     }
 }

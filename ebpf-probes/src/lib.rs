@@ -26,8 +26,8 @@ pub use application::{
 };
 pub use classify::{
     Verdict, before_listener, check_req, check_req_child, conn_request, conn_request_wrapper,
-    cookie_check, request_error, request_removed, request_timer, request_timer_ended,
-    syn_recv_sock,
+    cookie_check, is_told_by_way, request_error, request_removed, request_timer,
+    request_timer_ended, syn_recv_sock,
 };
 pub use config::{Arg, Config, Filter, MAX_PORTS};
 pub use counter::{Counter, Counters};

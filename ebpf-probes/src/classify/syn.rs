@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::counter::Counter;
-use crate::facts::{Facts, Milestone};
+use crate::facts::{Facts, Milestone, Milestones};
 use crate::reason::{Evidence, Reason, Stage};
 
 const fn syn(reason: Reason) -> Verdict {
@@ -26,6 +26,15 @@ pub fn conn_request_wrapper(facts: &Facts) -> Option<Verdict> {
     }
 }
 
+/// Whether the way alone tells what became of a SYN: then nobody needs to read counters.
+#[inline]
+#[must_use]
+pub const fn is_told_by_way(watched: Milestones) -> bool {
+    watched.has(Milestone::FloodRefused)
+        && watched.has(Milestone::RequestAllocated)
+        && watched.has(Milestone::CookieMade)
+}
+
 /// `tcp_conn_request` returned (net/ipv4/tcp_input.c). It always returns 0, so only the way that
 /// was taken tells. Order of the kernel's tests: SYN queue, accept queue, allocation, LSM and
 /// route, reserved quarter, Fast Open.
@@ -47,6 +56,9 @@ pub fn conn_request(facts: &Facts) -> Option<Verdict> {
     }
     let refused = if facts.counted != 0 {
         facts.moved(Counter::ListenDrops)
+    } else if is_told_by_way(facts.watched) {
+        // It is queued, or answered by a cookie, or gone.
+        !passed.has(Milestone::CookieMade)
     } else {
         facts.watched.has(Milestone::SynAckMade) && !passed.has(Milestone::SynAckMade)
     };

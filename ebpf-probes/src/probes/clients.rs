@@ -19,11 +19,11 @@ use super::slot::Slot;
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Client {
-    /// When its first packet was dropped, as `boot_ns`.
+    /// When its first packet was dropped, as `boot_ns`; 0 if unknown.
     first_ns: u64,
     /// When its latest was.
     latest_ns: u64,
-    /// How many were.
+    /// How many were; 0 if unknown.
     attempts: u32,
     /// 1 if one of these drops kept it out.
     kept_out: u32,
@@ -38,6 +38,10 @@ static CLIENT_COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(ClientCou
 /// When any client was refused last, as `boot_ns`; 0 if none was yet.
 #[map]
 static REFUSED_LATEST: Array<u64> = Array::with_max_entries(1, 0);
+
+/// When the refusal of a client was sampled out last, so that it is not remembered; as before.
+#[map]
+static PASSED_OVER: Array<u64> = Array::with_max_entries(1, 0);
 
 #[inline(always)]
 fn count(what: ClientCount) {
@@ -69,7 +73,12 @@ fn remembered(key: &ClientKey, now: u64) -> Option<&'static mut Client> {
     // SAFETY: the map outlives the program and reuses an entry only for another client. That, or
     // another CPU that writes here at the same moment, can make numbers wrong and nothing else.
     let client = unsafe { &mut *client };
-    if now.wrapping_sub(client.latest_ns) < CLIENT_FORGOTTEN_NS { Some(client) } else { None }
+    if is_recent(client, now) { Some(client) } else { None }
+}
+
+#[inline(always)]
+fn is_recent(client: &Client, now: u64) -> bool {
+    now.wrapping_sub(client.latest_ns) < CLIENT_FORGOTTEN_NS
 }
 
 /// A packet of a client was dropped: fills in which attempt it was.
@@ -82,33 +91,51 @@ pub(crate) fn refused(record: &mut DropRecord, keeps_out: bool) {
         // SAFETY: the map outlives the program; of two CPUs that write, either is right.
         unsafe { latest.write_volatile(now) };
     }
-    if let Some(client) = remembered(&key, now) {
-        client.attempts = client.attempts.wrapping_add(1);
-        client.latest_ns = now;
-        client.kept_out |= kept_out;
-        (record.attempt, record.first_ns) = (client.attempts, client.first_ns);
-        return;
-    }
-    let is_new = CLIENTS.get_ptr_mut(key).is_none();
-    let client = Client { first_ns: now, latest_ns: now, attempts: 1, kept_out };
-    if CLIENTS.insert(key, client, u64::from(BPF_ANY)).is_ok() {
-        (record.attempt, record.first_ns) = (1, now);
-        if is_new {
-            count(ClientCount::Added);
+    // Of one that may be among those that were passed over, it is unknown how often it came.
+    let known = !is_lately(&PASSED_OVER, now);
+    let (first_ns, attempts) = if known { (now, 1) } else { (0, 0) };
+    let fresh = Client { first_ns, latest_ns: now, attempts, kept_out };
+    if let Some(client) = CLIENTS.get_ptr_mut(key) {
+        // SAFETY: as in `remembered`.
+        let client = unsafe { &mut *client };
+        if is_recent(client, now) {
+            client.attempts = client.attempts.wrapping_add(u32::from(client.attempts != 0));
+            client.latest_ns = now;
+            client.kept_out |= kept_out;
+        } else {
+            *client = fresh;
         }
+        (record.attempt, record.first_ns) = (client.attempts, client.first_ns);
+    } else if CLIENTS.insert(key, fresh, u64::from(BPF_ANY)).is_ok() {
+        (record.attempt, record.first_ns) = (attempts, first_ns);
+        count(ClientCount::Added);
     }
+}
+
+/// A refusal was sampled out, and its client is not remembered.
+#[inline(always)]
+pub(crate) fn pass_over(now: u64) {
+    if let Some(latest) = PASSED_OVER.get_ptr_mut(0) {
+        // SAFETY: the map outlives the program; of two CPUs that write, either is right.
+        unsafe { latest.write_volatile(now) };
+    }
+}
+
+/// Whether what such an entry tells of was so short a time ago that its clients come again.
+#[inline(always)]
+fn is_lately(entry: &Array<u64>, now: u64) -> bool {
+    let Some(&latest) = entry.get(0) else { return false };
+    latest != 0 && now.wrapping_sub(latest) < CLIENT_FORGOTTEN_NS
 }
 
 /// A connection came about. If its client had been refused, that is news.
 #[inline(always)]
 pub(crate) fn recovered(slot: &mut Slot, function: Function) {
-    let Some(&latest) = REFUSED_LATEST.get(0) else { return };
-    if latest == 0 {
+    if REFUSED_LATEST.get(0).is_none_or(|&latest| latest == 0) {
         return;
     }
     // SAFETY: the helper takes no pointers.
-    let now = unsafe { bpf_ktime_get_boot_ns() };
-    if now.wrapping_sub(latest) < CLIENT_FORGOTTEN_NS {
+    if is_lately(&REFUSED_LATEST, unsafe { bpf_ktime_get_boot_ns() }) {
         output::report(slot, &Verdict::RECOVERED, function);
     }
 }

@@ -1,6 +1,8 @@
 //! A SYN meets a listener: `tcp_conn_request` and the wrappers that lead to it.
 
-use ebpf_probes::{Counter, Facts, Function, Milestone, conn_request, conn_request_wrapper};
+use ebpf_probes::{
+    Counter, Function, Milestone, conn_request, conn_request_wrapper, is_told_by_way,
+};
 
 use super::read::Address;
 use super::slot::{self, Outer, Slot};
@@ -42,9 +44,13 @@ pub(crate) fn enter(sk: Address, skb: Address) {
     slot::pass(Outer::V4ConnRequest, Milestone::ConnRequest);
     slot::pass(Outer::V6ConnRequest, Milestone::ConnRequest);
     let Some(slot) = slot::open(Outer::ConnRequest, sk, skb) else { return };
-    if counters::read(sk, COUNTED, &mut slot.counters) {
-        slot.facts.counted = 1;
-    } else {
+    // What Fast Open says of itself only the counters tell.
+    let by_way = is_told_by_way(slot.facts.watched);
+    if by_way && !listener::has_tfo(sk) {
+        return;
+    }
+    slot.facts.counted = u32::from(counters::read(sk, COUNTED, &mut slot.counters));
+    if slot.facts.counted == 0 && !by_way {
         at_entry(sk, slot);
     }
 }
@@ -52,14 +58,13 @@ pub(crate) fn enter(sk: Address, skb: Address) {
 /// Without counters the queues themselves must tell, as they were at entry.
 #[inline(always)]
 fn at_entry(sk: Address, slot: &mut Slot) {
+    let facts = &mut slot.facts;
+    (facts.accept_len, facts.accept_limit, facts.syn_len, facts.syncookies) = (0, 0, 0, 0);
     if let Some(queues) = listener::queues(sk, 0) {
-        slot.facts = Facts {
-            accept_len: queues.accept_len,
-            accept_limit: queues.accept_limit,
-            syn_len: queues.syn_len,
-            syncookies: listener::syncookies(sk),
-            ..slot.facts
-        };
+        facts.accept_len = queues.accept_len;
+        facts.accept_limit = queues.accept_limit;
+        facts.syn_len = queues.syn_len;
+        facts.syncookies = listener::syncookies(sk);
     }
 }
 
@@ -67,10 +72,10 @@ fn at_entry(sk: Address, slot: &mut Slot) {
 #[inline(always)]
 pub(crate) fn exit() {
     let Some(slot) = slot::close(Outer::ConnRequest) else { return };
-    // A SYN that was queued left the counters alone, unless Fast Open was tried before.
-    let plain = slot.facts.passed.has(Milestone::RequestQueued) && !listener::has_tfo(slot.sk);
-    if slot.facts.counted != 0 && !plain {
-        slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
+    if slot.facts.counted != 0 {
+        // A SYN that was queued left the counters alone, unless Fast Open was tried before.
+        let plain = slot.facts.passed.has(Milestone::RequestQueued) && !listener::has_tfo(slot.sk);
+        slot.facts.counted = u32::from(!plain && counters::compare(slot, COUNTED));
     }
     if let Some(verdict) = conn_request(&slot.facts) {
         output::report(slot, &verdict, Function::TcpConnRequest);

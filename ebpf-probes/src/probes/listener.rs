@@ -88,9 +88,10 @@ pub(crate) fn key(sk: Address) -> ListenerKey {
     key
 }
 
-/// Fills in which listener a record is about: all that it is counted and filtered by.
+/// Fills in which listener a record is about: all that it is counted and filtered by. Says whether
+/// it has closed: then it has given its port back, and only its requests and packets name it.
 #[inline(always)]
-pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) {
+pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) -> bool {
     record.listener = sk.raw();
     let socket = read::pointer(sk, Field::SockSocket);
     let inode = read::place(socket, Field::SocketInode);
@@ -98,6 +99,7 @@ pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) {
     record.unknown |= bound(sk, record)
         | Unknown::Inode.if_failed(number(&mut record.inode, inode, Field::InodeNumber))
         | Unknown::Netns.if_failed(read::copy(&mut record.netns, net, Field::NetInum));
+    record.bound_port == 0 && record.unknown & Unknown::Bound.bit() == 0
 }
 
 /// Some packets are thrown away before their listener is known.
@@ -170,10 +172,6 @@ fn bound(sk: Address, record: &mut DropRecord) -> u32 {
     if failed != 0 {
         (record.bound, record.bound_port, record.bound_family) = ([0; 16], 0, 0);
         return Unknown::Bound.bit();
-    }
-    // A closed listener has given its port back; its requests and packets still name it.
-    if record.bound_port == 0 {
-        record.bound_port = record.local_port;
     }
     0
 }

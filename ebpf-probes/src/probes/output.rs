@@ -54,32 +54,51 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     record.evidence = verdict.evidence as u8;
     record.function = function as u8;
     record.padding = [0; 2];
-    packet::describe(slot, record);
-    listener::identify(slot.sk, slot.skb, record);
+    (record.attempt, record.first_ns) = (0, 0);
+    let refuses = !verdict.reason.is_notice() && !matches!(verdict.stage, Stage::Request);
+    // What becomes of each client is wanted, or else only what is told one by one.
+    let followed = recovers || refuses && follows_clients(read::filter());
+    let closed = listener::identify(slot.sk, slot.skb, record);
+    let described = followed || closed || asks_for_ends(read::filter());
+    if described {
+        packet::describe(slot, record);
+    }
+    if closed {
+        record.bound_port = record.local_port;
+    }
     if recovers {
         if !clients::recall(record) || !wanted {
             return;
         }
-    } else if verdict.reason.is_notice() || matches!(verdict.stage, Stage::Request) {
-        (record.attempt, record.first_ns) = (0, 0);
-    } else {
+    } else if followed {
         clients::refused(record, verdict.reason.keeps_out());
     }
     record.shown = u8::from(shows(read::filter(), record));
     debug!(
         (),
-        "{}: reason {}, milestones 0x{:x}, local port {}",
+        "{}: reason {}, milestones 0x{:x}, listener's port {}",
         function.name(),
         verdict.reason as u16,
         milestones,
-        record.local_port
+        record.bound_port
     );
     let row = totals::count(record, verdict.moves);
     if record.shown == 0 {
         return;
     }
-    let Some(nth) = detail::granted(record, row) else { return };
+    let Some(nth) = detail::granted(record, row) else {
+        if refuses && !followed {
+            clients::pass_over(record.boot_ns);
+        }
+        return;
+    };
     // What only the record says is read only for one.
+    if !described {
+        packet::describe(slot, record);
+    }
+    if refuses && !followed {
+        clients::refused(record, verdict.reason.keeps_out());
+    }
     listener::describe(slot.sk, slot.skb, &slot.queues, record);
     ring::submit(record, nth);
 }
@@ -108,6 +127,13 @@ fn shows(filter: &Filter, record: &DropRecord) -> bool {
         && port(filter, record.local_port)
         && within(&record.local, &filter.local, &filter.local_mask)
         && within(&record.peer, &filter.peer, &filter.peer_mask)
+}
+
+/// Whether anybody wants to hear what becomes of refused clients.
+#[inline(always)]
+fn follows_clients(filter: &Filter) -> bool {
+    is_noticed(filter, Reason::ClientRecovered as u16)
+        || is_noticed(filter, Reason::ClientGone as u16)
 }
 
 /// Whether it takes the ends of a connection, or its namespace, to tell whether the filter shows it.

@@ -1,10 +1,10 @@
 //! A SYN to a listener.
 
 use super::{brief, seen, uncounted, without};
-use crate::classify::{conn_request, conn_request_wrapper};
+use crate::classify::{conn_request, conn_request_wrapper, is_told_by_way};
 use crate::counter::{Counter, Counters};
-use crate::facts::Facts;
 use crate::facts::Milestone::*;
+use crate::facts::{Facts, Milestone};
 use crate::reason::{Evidence, Reason, Stage};
 
 #[test]
@@ -131,7 +131,11 @@ fn syn_without_counters() {
         ..without(uncounted(seen(&[], &[])), &[FloodRefused, FloodCookie])
     };
     let rows = [
-        ("answered", uncounted(seen(&[RequestAllocated, SynAckMade], &[])), None),
+        (
+            "answered",
+            without(uncounted(seen(&[RequestAllocated, SynAckMade], &[])), &[CookieMade]),
+            None,
+        ),
         (
             "the milestone alone",
             uncounted(seen(&[FloodRefused], &[])),
@@ -155,6 +159,30 @@ fn syn_without_counters() {
     ];
     for (name, facts, want) in rows {
         assert_eq!(brief(conn_request(&facts)), want, "{name}");
+    }
+}
+
+#[test]
+fn the_way_tells_what_counters_tell() {
+    use Counter::*;
+    let rows: [(&[Milestone], &[Counter]); 12] = [
+        (&[], &[ListenDrops, ListenOverflows]),
+        (&[FloodCookie], &[ListenDrops, ListenOverflows]),
+        (&[FloodRefused], &[ListenDrops, TcpReqQFullDrop]),
+        (&[RequestAllocated, RequestNomem], &[ListenDrops]),
+        (&[RequestAllocated, LsmDenied], &[ListenDrops]),
+        (&[FloodCookie, RequestAllocated, NoRoute], &[ListenDrops]),
+        (&[RequestAllocated, MptcpRefused], &[ListenDrops]),
+        (&[RequestAllocated, PeerUnproven], &[ListenDrops]),
+        (&[RequestAllocated, RequestQueued], &[]),
+        (&[RequestAllocated, RequestQueued, QueueRaceLost], &[]),
+        (&[FloodCookie, RequestAllocated, CookieMade], &[]),
+        (&[FloodCookie, RequestAllocated, CookieMade, SynAckFailed], &[]),
+    ];
+    for (passed, moved) in rows {
+        let facts = seen(passed, moved);
+        assert!(is_told_by_way(facts.watched));
+        assert_eq!(conn_request(&uncounted(facts)), conn_request(&facts), "{passed:?}");
     }
 }
 
