@@ -27,7 +27,7 @@ use crate::kernels;
 /// Measures all that was asked for; the result is the exit status.
 pub(crate) fn run(options: &Bench) -> Result<i32> {
     let loads = chosen(LOADS, &options.workload, |load| load.name)?;
-    let mut contenders = chosen(CONTENDERS, &options.only, |contender| contender.name)?;
+    let mut contenders = chosen(&CONTENDERS, &options.only, |contender| contender.name)?;
     if !contenders.iter().any(|contender| contender.is_nothing()) {
         contenders.insert(0, &CONTENDERS[0]);
     }
@@ -59,7 +59,11 @@ pub(crate) fn run(options: &Bench) -> Result<i32> {
 }
 
 /// The rows whose name has one of the words in it; all if there are none.
-fn chosen<T>(rows: &'static [T], words: &[String], name: fn(&T) -> &str) -> Result<Vec<&'static T>> {
+fn chosen<T>(
+    rows: &'static [T],
+    words: &[String],
+    name: fn(&T) -> &str,
+) -> Result<Vec<&'static T>> {
     let wanted = |row: &&T| words.is_empty() || words.iter().any(|word| name(row).contains(word));
     let chosen: Vec<&T> = rows.iter().filter(wanted).collect();
     if chosen.is_empty() {

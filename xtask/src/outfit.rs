@@ -139,6 +139,11 @@ impl Outfit {
         Ok(())
     }
 
+    /// A file of this machine that needs no libraries.
+    pub(crate) fn plain_file(&mut self, guest: &str, host: &Path) {
+        self.archive.host_file(guest, host, 0o755);
+    }
+
     /// A file of our own making.
     pub(crate) fn file(&mut self, guest: &str, content: impl Into<Vec<u8>>) {
         self.archive.bytes(guest, content, 0o644);

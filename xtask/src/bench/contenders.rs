@@ -1,9 +1,15 @@
 //! Who is measured: a row each for no tracer, for syndrop as it may be called, and for its peers.
 
+mod peers;
+
+use std::sync::LazyLock;
+
 /// A row of the table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
+    /// What it tells of a dropped SYN, and what not.
+    pub(crate) note: &'static str,
     pub(crate) origin: Origin,
     /// What is typed.
     pub(crate) argv: &'static [&'static str],
@@ -23,6 +29,13 @@ pub(crate) enum Origin {
     Nothing,
     /// It is built here.
     Syndrop,
+    /// A package of Debian's; the first word of `argv` is the program's path in it.
+    Package(&'static str),
+    /// The same, where the program is a script and needs more than libraries; and the kernel's
+    /// headers.
+    Scripts(&'static str),
+    /// No package has it.
+    Nowhere,
 }
 
 impl Contender {
@@ -34,6 +47,7 @@ impl Contender {
 
 const NOTHING: Contender = Contender {
     name: "none",
+    note: "",
     origin: Origin::Nothing,
     argv: &[],
     env: &[],
@@ -49,18 +63,28 @@ const SYNDROP: Contender = Contender {
     ..NOTHING
 };
 
-/// The first is what the others are compared with.
-pub(crate) const CONTENDERS: &[Contender] = &[
+const OURS: &[Contender] = &[
     NOTHING,
-    Contender { name: "syndrop", argv: &["syndrop", "trace"], ..SYNDROP },
     Contender {
-        name: "syndrop, totals only",
-        argv: &["syndrop", "trace", "--detail", "none"],
+        name: "syndrop",
+        note: "every drop counted by branch and listener, up to 1000 a second of each told",
+        argv: &["/usr/bin/syndrop", "trace"],
         ..SYNDROP
     },
     Contender {
-        name: "syndrop, every drop told",
-        argv: &["syndrop", "trace", "--detail", "all"],
+        name: "syndrop --detail none",
+        note: "every drop counted by branch and listener",
+        argv: &["/usr/bin/syndrop", "trace", "--detail", "none"],
+        ..SYNDROP
+    },
+    Contender {
+        name: "syndrop --detail all",
+        note: "every drop counted and told",
+        argv: &["/usr/bin/syndrop", "trace", "--detail", "all"],
         ..SYNDROP
     },
 ];
+
+/// The first is what the others are compared with.
+pub(crate) static CONTENDERS: LazyLock<Vec<Contender>> =
+    LazyLock::new(|| [OURS, peers::ROWS].concat());

@@ -70,11 +70,11 @@ impl Figures {
         loads: &[&Row],
         outcomes: Vec<Outcome>,
     ) -> Self {
-        let cost = |(place, row): (usize, &&Row)| {
+        let cost = |place| {
             let taken: Vec<&Taken> = outcomes.iter().map(|outcome| &outcome.loads[place]).collect();
-            Cost::new(row.load(contender).count, &taken)
+            Cost::new(&taken)
         };
-        let costs = loads.iter().enumerate().map(cost).collect();
+        let costs = (0..loads.len()).map(cost).collect();
         let of = |figure: fn(&ToolOutcome) -> u64| {
             median(outcomes.iter().filter_map(|outcome| outcome.tool.as_ref()).map(figure))
         };
@@ -95,16 +95,16 @@ impl Figures {
 }
 
 impl Cost {
-    fn new(count: u32, taken: &[&Taken]) -> Self {
+    fn new(taken: &[&Taken]) -> Self {
+        let count = taken.first().map_or(1, |taken| taken.count);
         let each = |time: u64| precise(time) / f64::from(count);
-        let whole = |taken: &&Taken| taken.during + taken.tool_after;
-        let least = taken.iter().map(whole).min().unwrap_or_default();
-        let most = taken.iter().map(whole).max().unwrap_or_default();
-        let middle = median(taken.iter().map(whole));
+        let whole = || taken.iter().map(|taken| taken.whole());
+        let least = whole().min().unwrap_or_default();
+        let most = whole().max().unwrap_or_default();
+        let middle = median(whole());
         let of_tool = median(taken.iter().map(|taken| taken.tool_during + taken.tool_after));
-        let program = |program: &Program| {
-            (program.name.clone(), each(program.runs), each(program.time))
-        };
+        let program =
+            |program: &Program| (program.name.clone(), each(program.runs), each(program.time));
         let programs = taken.first().map(|taken| taken.programs.iter().map(program).collect());
         Self {
             each: each(middle),

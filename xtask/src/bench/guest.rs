@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use boundary::bench::{JOB, Job, Outcome, Tool};
+use boundary::bench::{JOB, Job, Outcome, Taken, Tool};
 use tempfile::NamedTempFile;
 
 use super::contenders::{Contender, Origin};
@@ -14,8 +14,11 @@ use crate::artifact;
 use crate::kernels::Kernel;
 use crate::machine::{Machine, OnInterrupt, Pace, Progress};
 use crate::outfit::Outfit;
+use crate::programs::{self, Release};
 use crate::qemu::Qemu;
 
+/// Whose packages peers are taken from: those of the kernel's release.
+const SUITES: Release = Release::FirstOf(&["trixie", "sid"]);
 const MEMORY_MIB: u32 = 2048;
 /// Only a guard.
 const LIMIT: Duration = Duration::from_secs(1200);
@@ -57,6 +60,21 @@ impl Ground {
         match contender.origin {
             Origin::Nothing => {}
             Origin::Syndrop => outfit.own_program(&self.syndrop, "syndrop")?,
+            Origin::Package(package) => {
+                let tree = programs::tree(&[package], SUITES)?;
+                outfit.programs_of(&tree, &contender.argv[..1])?;
+                for word in &contender.argv[1..] {
+                    if let Some(script) = word.strip_prefix('/')
+                        && let Ok(script) = tree.resolve(script.as_ref())
+                    {
+                        outfit.plain_file(word, &script);
+                    }
+                }
+            }
+            Origin::Scripts(package) => {
+                bail!("nothing packs {package} yet");
+            }
+            Origin::Nowhere => bail!("{}", contender.note),
         }
         let job = Job {
             tool: (!contender.is_nothing()).then(|| tool(contender)),
@@ -102,11 +120,15 @@ impl Packed {
             }
             Ok(())
         })?;
-        let (series, name) = (&self.kernel.series, self.contender.name);
         if status != 0 {
             bail!("{}", String::from_utf8_lossy(&stderr).trim_end());
         }
-        eprintln!("{series}, {name}, seed {seed}: {} s", began.elapsed().as_secs());
-        serde_json::from_slice(&stdout).context("failed to understand what the guest measured")
+        let outcome: Outcome = serde_json::from_slice(&stdout)
+            .context("failed to understand what the guest measured")?;
+        let (series, name) = (&self.kernel.series, self.contender.name);
+        let each: Vec<String> = outcome.loads.iter().map(Taken::to_string).collect();
+        let seconds = began.elapsed().as_secs();
+        eprintln!("{series}, {name}, seed {seed}: {} ({seconds} s)", each.join(", "));
+        Ok(outcome)
     }
 }

@@ -38,7 +38,10 @@ fn cost(row: &Figures, nothing: Option<&Figures>, place: usize) -> String {
     if let Some(nothing) = nothing.filter(|_| !row.contender.is_nothing()) {
         let bare = nothing.costs[place].each;
         let (added, ratio) = (cost.each - bare, cost.each / bare);
-        text.push_str(&format!("  {added:>+9.0}  x{ratio:.3}  (its processes {:.0})", cost.of_tool));
+        text.push_str(&format!(
+            "  {added:>+9.0}  x{ratio:.3}  (its processes {:.0})",
+            cost.of_tool
+        ));
     }
     text.push_str(&format!("  boots differ by {spread:.2}%"));
     text

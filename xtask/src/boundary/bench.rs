@@ -3,6 +3,8 @@
 //! Times are nanoseconds of the guest's clock. Where the emulator counts instructions, one of them
 //! is one instruction.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Where the job lies in the guest.
@@ -66,6 +68,8 @@ pub struct Outcome {
 /// What a load took.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
+    /// How many packets or connections there were.
+    pub count: u32,
     /// From the first packet to the last, whoever worked.
     pub during: u64,
     /// Of that, what the tool's processes took.
@@ -74,6 +78,19 @@ pub struct Taken {
     pub tool_after: u64,
     /// What each of the tool's BPF programs took, if that was asked for.
     pub programs: Vec<Program>,
+}
+
+impl Taken {
+    /// All that was executed for it.
+    pub const fn whole(&self) -> u64 {
+        self.during + self.tool_after
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.whole() / u64::from(self.count.max(1)))
+    }
 }
 
 /// One BPF program under one load.

@@ -46,7 +46,8 @@ pub(crate) fn run() -> ExitCode {
 
 fn work() -> Result<Outcome> {
     let job = fs::read(JOB).with_context(|| format!("failed to read {JOB}"))?;
-    let job: Job = serde_json::from_slice(&job).with_context(|| format!("failed to parse {JOB}"))?;
+    let job: Job =
+        serde_json::from_slice(&job).with_context(|| format!("failed to parse {JOB}"))?;
     setting::settle()?;
     if job.by_program {
         programs::measure()?;
@@ -83,7 +84,8 @@ fn take(load: &Load, mut tool: Option<&mut Running>, by_program: bool) -> Result
     let tool_after = tool.as_mut().map_or(Ok(0), |tool| tool.catch_up())?;
     let programs = stats(&tool)?.since(&programs_before);
     prepared.verify()?;
-    Ok(Taken { during: nanoseconds(during), tool_during, tool_after, programs })
+    let count = load.count;
+    Ok(Taken { count, during: nanoseconds(during), tool_during, tool_after, programs })
 }
 
 fn nanoseconds(time: Duration) -> u64 {

@@ -27,8 +27,8 @@ impl Stats {
         let names = names(&symbols);
         let directory = format!("/proc/{pid}/fdinfo");
         let mut stats = BTreeMap::new();
-        let entries = fs::read_dir(&directory)
-            .with_context(|| format!("failed to list {directory}"))?;
+        let entries =
+            fs::read_dir(&directory).with_context(|| format!("failed to list {directory}"))?;
         for entry in entries.flatten() {
             // A descriptor may be closed meanwhile.
             let Ok(text) = fs::read_to_string(entry.path()) else { continue };

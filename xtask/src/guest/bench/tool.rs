@@ -116,7 +116,8 @@ impl Running {
             bail!("the tool ended with {status}:\n{}", tail()?);
         }
         let (out, err) = (read(STDOUT)?, read(STDERR)?);
-        let lost = out.lines().chain(err.lines()).filter_map(|line| lost_in(line, &self.lost)).sum();
+        let lost =
+            out.lines().chain(err.lines()).filter_map(|line| lost_in(line, &self.lost)).sum();
         Ok(ToolOutcome {
             start: self.start,
             start_wall: self.start_wall,
