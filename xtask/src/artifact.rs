@@ -34,9 +34,19 @@ pub(crate) fn vm_tests() -> Result<PathBuf> {
 
 /// PID 1. Only its own crate is compiled anew for a static link: its dependencies come without C.
 pub(crate) fn guest() -> Result<PathBuf> {
+    guest_with(&[])
+}
+
+/// The same, optimized: where instructions are counted, its own should be few.
+pub(crate) fn lean_guest() -> Result<PathBuf> {
+    guest_with(&["--release"])
+}
+
+fn guest_with(options: &[&str]) -> Result<PathBuf> {
     let flags = ["-C", "target-feature=+crt-static", "-C", "strip=symbols"];
     // Quiet: it takes a second or two, once per guest.
-    build("guest", &["rustc", "--quiet", "--package", "xtask", "--bin", "guest"], &flags)
+    let what = ["rustc", "--quiet", "--package", "xtask", "--bin", "guest"];
+    build("guest", &[&what, options].concat(), &flags)
 }
 
 /// The cargo that runs us, at work in the workspace, with the user's settings.

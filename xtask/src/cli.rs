@@ -30,9 +30,34 @@ pub(crate) enum Task {
         #[arg(long)]
         check: bool,
     },
+    Bench(Bench),
     Demo(Demo),
     Test(Test),
     Vm(Vm),
+}
+
+/// Count what syndrop and its peers add to each SYN and each connection, instruction by instruction.
+///
+/// Guests run on an emulator that counts instructions, so the figures do not depend on how fast or
+/// busy this machine is. Without options everything on both kernels, which takes an hour on two
+/// cores, and docs/benchmark.md is written anew; with some it is only printed.
+#[derive(Args)]
+pub(crate) struct Bench {
+    /// Kernel series, one or more
+    #[arg(long, value_name = "SERIES", num_args = 1.., default_values = kernels::FOR_BENCH)]
+    pub(crate) kernel: Vec<String>,
+    /// Only what has one of these words in its name: syndrop, bpftrace, …; besides no tracer at all
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+    /// Only these workloads: accept-queue, syn-queue, healthy, cookies
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) workload: Vec<String>,
+    /// Boots of each, in each of which the kernel rolls other dice; the median counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seeds: u32,
+    /// What each BPF program takes, too; measuring that costs, so the sums are not those without it
+    #[arg(long)]
+    pub(crate) by_program: bool,
 }
 
 /// Watch a real kernel refuse real connections of a real server.

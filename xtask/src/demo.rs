@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::artifact;
 use crate::cli::Demo;
-use crate::machine::{Machine, OnInterrupt, Progress};
+use crate::machine::{Machine, OnInterrupt, Pace, Progress};
 use crate::outfit::{self, Outfit};
 use crate::programs::{self, Release};
 use crate::qemu::Qemu;
@@ -61,6 +61,7 @@ pub(crate) fn run(options: &Demo) -> Result<i32> {
         limit: Some(LIMIT),
         interactive: false,
         on_interrupt: OnInterrupt::End,
+        pace: Pace::Real,
     };
     let status = machine.run(&mut |progress| {
         match progress {

@@ -65,6 +65,9 @@ pub(crate) const DEFAULT_MATRIX: &[&str] = &["6.12", "6.18", "6.1", "5.10", "7.3
 /// And only for the table of reasons by kernel: the one before the newest.
 pub(crate) const FOR_BRANCHES: &[&str] = &["7.2"];
 
+/// What figures are taken on: the stable release, and the newest.
+pub(crate) const FOR_BENCH: &[&str] = &["6.12", "7.3"];
+
 /// A kernel that can be booted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Kernel {

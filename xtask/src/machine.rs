@@ -24,6 +24,9 @@ use crate::session::Session;
 /// For the kernel. A panicked one reboots at once, and QEMU ends instead of rebooting. The watchdog
 /// is told to wait longer: an emulated CPU may stand still because the host is busy.
 const ARGUMENTS: &str = "console=ttyS0 loglevel=5 panic=-1 oops=panic watchdog_thresh=30";
+/// What else a kernel whose instructions are counted is told: everything lies at the same place in
+/// each boot, and no watchdog adds work of its own.
+const COUNTED: &str = " nokaslr nmi_watchdog=0";
 /// How often a QEMU that has not connected yet is looked at.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
@@ -38,6 +41,17 @@ pub(crate) struct Machine<'a> {
     /// The person's terminal is the guest's second serial line.
     pub(crate) interactive: bool,
     pub(crate) on_interrupt: OnInterrupt,
+    pub(crate) pace: Pace,
+}
+
+/// How the guest's time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As here, on two CPUs.
+    Real,
+    /// A nanosecond for each instruction, on one CPU; while that idles, to the next timer at once.
+    /// Two runs with the same seed do the same, however busy this machine is.
+    Counted { seed: u32 },
 }
 
 /// What Ctrl-C means.
@@ -118,10 +132,22 @@ impl Machine<'_> {
         let socket = |id: &str, path: &Path| format!("socket,id={id},path={}", path.display());
         let mut command = self.qemu.command()?;
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-        command.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]);
+        command.args(["-machine", "q35", "-cpu", "max"]);
+        let mut arguments = ARGUMENTS.to_owned();
+        match self.pace {
+            Pace::Real => {
+                command.args(["-accel", "tcg,thread=multi", "-smp", "2"]);
+            }
+            Pace::Counted { seed } => {
+                command.args(["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1"]);
+                command.args(["-rtc", "base=2026-01-01T00:00:00,clock=vm"]);
+                command.args(["-seed", &seed.to_string()]);
+                arguments.push_str(COUNTED);
+            }
+        }
         command.args(["-m", &self.memory_mib.to_string()]);
         command.arg("-kernel").arg(self.image).arg("-initrd").arg(self.initramfs);
-        command.args(["-append", ARGUMENTS]);
+        command.args(["-append", &arguments]);
         command.args(["-chardev", &socket("console", console), "-serial", "chardev:console"]);
         if self.interactive {
             command.args(["-chardev", "stdio,id=terminal,mux=on,signal=off"]);

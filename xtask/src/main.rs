@@ -2,6 +2,7 @@
 
 mod apt;
 mod artifact;
+mod bench;
 mod bpf;
 mod browser;
 mod bzimage;
@@ -39,6 +40,7 @@ const FAILED: u8 = 2;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Bpf { check } => bpf::build(check).map(|()| 0),
+        Task::Bench(options) => bench::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Vm(options) => vm::run(&options),

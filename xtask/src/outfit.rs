@@ -13,7 +13,7 @@ use crate::artifact;
 use crate::initramfs::Initramfs;
 use crate::kernels::Kernel;
 use crate::modules::{Modules, Need};
-use crate::programs::{self, GuestFile, Release};
+use crate::programs::{self, GuestFile, Release, Tree};
 use crate::toolchain;
 
 /// Where files of the person's own lie in the guest.
@@ -55,10 +55,19 @@ pub(crate) struct Outfit {
 }
 
 impl Outfit {
-    /// The common ground of all guests of this kernel.
+    /// The common ground of all guests of this kernel in which people and scripts work.
     pub(crate) fn new(kernel: &Kernel) -> Result<Self> {
+        let mut outfit = Self::bare(kernel, &artifact::guest()?)?;
+        // Busybox's own shell would prefer its applets to the real `ip` and `ss`.
+        outfit.programs(PACKAGES, &["/usr/bin/bash", "/usr/bin/busybox"])?;
+        outfit.archive.symlink("/usr/bin/sh", "bash");
+        Ok(outfit)
+    }
+
+    /// Only `guest` as PID 1 and the modules: no shell, no library.
+    pub(crate) fn bare(kernel: &Kernel, guest: &Path) -> Result<Self> {
         let mut archive = Initramfs::new();
-        archive.host_file("/init", &artifact::guest()?, 0o755);
+        archive.host_file("/init", guest, 0o755);
         // Also by name: its subcommands are programs for the guest.
         archive.symlink("/usr/bin/guest", "/init");
         for directory in ["/proc", "/sys", "/run", "/usr/local/bin", "/var/tmp"] {
@@ -71,9 +80,6 @@ impl Outfit {
         }
         let mut outfit = Self { archive, plan: Plan::default() };
         outfit.add_modules(kernel)?;
-        // Busybox's own shell would prefer its applets to the real `ip` and `ss`.
-        outfit.programs(PACKAGES, &["/usr/bin/bash", "/usr/bin/busybox"])?;
-        outfit.archive.symlink("/usr/bin/sh", "bash");
         Ok(outfit)
     }
 
@@ -117,11 +123,7 @@ impl Outfit {
     /// cannot be had, this machine's own programs of the same names.
     pub(crate) fn programs(&mut self, packages: &[&str], programs: &[&str]) -> Result<()> {
         match programs::tree(packages, Release::Own) {
-            Ok(tree) => {
-                for program in programs {
-                    self.add(tree.closure(Path::new(program.trim_start_matches('/')))?);
-                }
-            }
+            Ok(tree) => self.programs_of(&tree, programs)?,
             Err(error) => {
                 for program in programs {
                     let name = program.rsplit('/').next().unwrap_or(program);
@@ -133,6 +135,24 @@ impl Outfit {
                     self.own_program(&host, name)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// A file of this machine that needs no libraries.
+    pub(crate) fn plain_file(&mut self, guest: &str, host: &Path) {
+        self.archive.host_file(guest, host, 0o755);
+    }
+
+    /// A file of our own making.
+    pub(crate) fn file(&mut self, guest: &str, content: impl Into<Vec<u8>>) {
+        self.archive.bytes(guest, content, 0o644);
+    }
+
+    /// Programs of unpacked packages at their own paths, with their libraries.
+    pub(crate) fn programs_of(&mut self, tree: &Tree, programs: &[&str]) -> Result<()> {
+        for program in programs {
+            self.add(tree.closure(Path::new(program.trim_start_matches('/')))?);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use crate::artifact;
 use crate::cli::Vm;
 use crate::kernels::Kernel;
-use crate::machine::{Machine, OnInterrupt, Progress};
+use crate::machine::{Machine, OnInterrupt, Pace, Progress};
 use crate::outfit::{Outfit, WORK_DIR};
 use crate::qemu::Qemu;
 
@@ -44,6 +44,7 @@ pub(crate) fn run(options: &Vm) -> Result<i32> {
         limit: options.limit.map(Duration::from_secs),
         interactive,
         on_interrupt: OnInterrupt::PassOn,
+        pace: Pace::Real,
     };
     let mut harvest = Harvest::new(options.out.as_deref());
     let release = &kernel.release;

@@ -4,5 +4,6 @@
 //! [`frame::Report`]s over one virtio port and obeys [`frame::Order`]s from it. Both binaries of
 //! this package link this library, so neither side can drift.
 
+pub mod bench;
 pub mod frame;
 pub mod plan;

@@ -10,7 +10,7 @@ const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
 const IFF_UP: u32 = 1;
 /// The kernel gives every network namespace its loopback first.
-const LO_INDEX: i32 = 1;
+pub(crate) const LO_INDEX: i32 = 1;
 /// A netlink header and an `ifinfomsg`, 16 bytes each.
 const LENGTH: u32 = 32;
 
@@ -45,7 +45,7 @@ fn request() -> Vec<u8> {
 }
 
 /// The code in a `nlmsgerr`; 0 acknowledges.
-fn errno(answer: &[u8]) -> Option<i32> {
+pub(crate) fn errno(answer: &[u8]) -> Option<i32> {
     let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
     let code = i32::from_ne_bytes(answer.get(16..20)?.try_into().ok()?);
     (kind == NLMSG_ERROR).then_some(code)

@@ -3,6 +3,7 @@
 //! Statically linked, so that the archive around it may contain whatever C library the packed
 //! programs were built for, or none.
 
+mod bench;
 mod command;
 mod demo;
 mod filesystems;
@@ -17,9 +18,12 @@ fn main() -> ExitCode {
     if std::process::id() == 1 {
         init::run()
     }
-    if std::env::args().nth(1).as_deref() == Some("demo") {
-        return demo::run();
+    match std::env::args().nth(1).as_deref() {
+        Some("bench") => bench::run(),
+        Some("demo") => demo::run(),
+        _ => {
+            eprintln!("guest: this is PID 1 of a guest; by hand, `guest demo` or `guest bench`");
+            ExitCode::from(2)
+        }
     }
-    eprintln!("guest: this is PID 1 of a guest; by hand, `guest demo` only");
-    ExitCode::from(2)
 }

@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::artifact;
 use crate::kernels::Kernel;
-use crate::machine::{Machine, OnInterrupt, Progress};
+use crate::machine::{Machine, OnInterrupt, Pace, Progress};
 use crate::outfit::Outfit;
 use crate::qemu::Qemu;
 use crate::test::branches::Branches;
@@ -78,6 +78,7 @@ impl Candidate {
             limit: Some(LIMIT),
             interactive: false,
             on_interrupt: OnInterrupt::End,
+            pace: Pace::Real,
         };
         let name = &self.name;
         let mut stdout = Lines::default();
