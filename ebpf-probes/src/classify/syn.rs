@@ -30,9 +30,7 @@ pub fn conn_request_wrapper(facts: &Facts) -> Option<Verdict> {
 #[inline]
 #[must_use]
 pub const fn is_told_by_way(watched: Milestones) -> bool {
-    watched.has(Milestone::FloodRefused)
-        && watched.has(Milestone::RequestAllocated)
-        && watched.has(Milestone::CookieMade)
+    watched.has(Milestone::FloodRefused) && watched.has(Milestone::RequestAllocated)
 }
 
 /// `tcp_conn_request` returned (net/ipv4/tcp_input.c). It always returns 0, so only the way that
@@ -57,8 +55,8 @@ pub fn conn_request(facts: &Facts) -> Option<Verdict> {
     let refused = if facts.counted != 0 {
         facts.moved(Counter::ListenDrops)
     } else if is_told_by_way(facts.watched) {
-        // It is queued, or answered by a cookie, or gone.
-        !passed.has(Milestone::CookieMade)
+        // It is not queued: it was answered by a cookie, or is gone.
+        !answered_by_cookie(facts)
     } else {
         facts.watched.has(Milestone::SynAckMade) && !passed.has(Milestone::SynAckMade)
     };
@@ -113,6 +111,17 @@ fn answered(facts: &Facts) -> Option<Verdict> {
     } else {
         None
     }
+}
+
+/// Whether a SYN that was not queued was answered by a cookie. Where that is not watched it is told
+/// from a cookie having been wanted, and nobody having refused the SYN after that.
+fn answered_by_cookie(facts: &Facts) -> bool {
+    let passed = facts.passed;
+    if facts.watched.has(Milestone::CookieMade) {
+        return passed.has(Milestone::CookieMade);
+    }
+    let wanted = passed.has(Milestone::FloodCookie) && passed.has(Milestone::RequestAllocated);
+    wanted && after_allocation(facts).is_none()
 }
 
 /// Who refused the SYN once a request had been allocated, or should have been.

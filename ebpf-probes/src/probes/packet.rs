@@ -10,16 +10,20 @@ use super::slot::{Ends, Slot};
 /// `AF_INET6` (include/linux/socket.h).
 pub(crate) const AF_INET6: u16 = 10;
 
-/// What stands before an IPv4 address that is written as an IPv6 one.
-const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+/// What stands before an IPv4 address that is written as an IPv6 one: `::ffff:0:0/96` as a number.
+/// Numbers and not arrays, because those are filled and copied byte by byte.
+const MAPPED: u128 = u128::from_ne_bytes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0]);
 
-/// An IPv4 address as IPv6 address.
+/// The bytes that it takes up.
+const PREFIX: u128 = u128::from_ne_bytes([
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0,
+]);
+
+/// An IPv4 address as IPv6 address. Both stand in the same order in memory.
 #[inline(always)]
 pub(crate) fn mapped(v4: [u8; 4]) -> [u8; 16] {
-    let mut address = [0; 16];
-    address[..12].copy_from_slice(&MAPPED);
-    address[12..].copy_from_slice(&v4);
-    address
+    const LAST: u32 = if cfg!(target_endian = "little") { 96 } else { 0 };
+    (MAPPED | u128::from(u32::from_ne_bytes(v4)) << LAST).to_ne_bytes()
 }
 
 /// Finds out who talks to whom, from the headers of a packet that reached TCP.
@@ -55,8 +59,8 @@ pub(crate) fn seek(skb: Address, ends: &mut Ends) {
     ends.sought = 1;
 }
 
-/// Fills in whatever a record says of the packet.
-#[inline(always)]
+/// Fills in whatever a record says of the packet. Out of line: it is asked for in two places.
+#[inline(never)]
 pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
     if slot.ends.sought == 0 {
         if slot.skb.is_null() {
@@ -77,11 +81,11 @@ pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
 pub(crate) fn has_mapped_source(skb: Address) -> bool {
     const VERSION_6: u8 = 6;
     let mut network = 0_u16;
-    let (mut version, mut source) = (0_u8, [0_u8; 12]);
+    let (mut version, mut source) = (0_u8, [0_u8; 16]);
     let mut failed = read::copy(&mut network, skb, Field::SkbNetworkHeader);
     let ip = read::pointer(skb, Field::SkbHead).add(network.into());
     failed |= read::copy_at(&mut version, ip) | read::copy_at(&mut source, ip.add(8));
-    failed == 0 && version >> 4 == VERSION_6 && source == MAPPED
+    failed == 0 && version >> 4 == VERSION_6 && is_mapped(&source)
 }
 
 /// The numbers and flags in a TCP header; all 0 if it cannot be read.
@@ -164,7 +168,7 @@ pub(crate) fn is_v6(sock: Address) -> bool {
 
 #[inline(always)]
 fn is_mapped(address: &[u8; 16]) -> bool {
-    address[..12] == MAPPED
+    u128::from_ne_bytes(*address) & PREFIX == MAPPED
 }
 
 #[inline(always)]

@@ -3,6 +3,8 @@
 //! A read goes from a base address by a [`Field`]; where the field lies is data of this kernel.
 //! A field that is absent and a read that fails are both `None`, never a made-up value.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
 use ebpf_probes::{ABSENT, Arg, Config, Counter, Field, FieldSlot, Filter};
 
@@ -161,6 +163,42 @@ pub(crate) fn container(address: Address, field: Field) -> Address {
 #[inline(always)]
 pub(crate) fn read<T: Copy>(base: Address, field: Field) -> Option<T> {
     at(place(base, field))
+}
+
+/// The beginning of a `struct sock`, copied at once: what is at hand of each costs a helper call
+/// of its own otherwise.
+pub(crate) struct SockHead {
+    words: MaybeUninit<[u64; HEAD_WORDS]>,
+    /// 1 if it could not be read; then it is all zeros.
+    pub(crate) failed: u32,
+}
+
+/// `struct sock_common` is 136 bytes long on all kernels so far, and what is wanted lies before.
+const HEAD_WORDS: usize = 16;
+
+impl SockHead {
+    /// Copies that of a socket.
+    #[inline(always)]
+    pub(crate) fn of(sk: Address) -> Self {
+        // To fill it with zeros first would cost more than to copy.
+        let mut words = MaybeUninit::uninit();
+        let failed = copy_at(&mut words, sk);
+        Self { words, failed }
+    }
+
+    /// A field that lies in it; else it is read by itself. 1 if that failed.
+    #[inline(always)]
+    pub(crate) fn copy<T: Copy>(&self, to: &mut T, sk: Address, field: Field) -> u32 {
+        let at = slot(field).offset as usize;
+        let fits = at.checked_add(size_of::<T>()).is_some_and(|end| end <= 8 * HEAD_WORDS);
+        if slot(field) == ABSENT || !fits || at % align_of::<T>() != 0 {
+            return copy::<T>(to, sk, field);
+        }
+        // SAFETY: what is read lies within the copy, which the helper fills with zeros where it
+        // fails, and is aligned; every T is plain data.
+        *to = unsafe { (&raw const self.words).cast::<u8>().add(at).cast::<T>().read() };
+        0
+    }
 }
 
 /// Reads a field that is a pointer; NULL if that failed.

@@ -78,6 +78,12 @@ const OURS: &[Contender] = &[
         ..SYNDROP
     },
     Contender {
+        name: "syndrop --attach kprobe",
+        note: "every drop counted by branch and listener",
+        argv: &["/usr/bin/syndrop", "trace", "--attach", "kprobe"],
+        ..SYNDROP
+    },
+    Contender {
         name: "syndrop --detail all",
         note: "every drop counted and told",
         argv: &["/usr/bin/syndrop", "trace", "--detail", "all"],
