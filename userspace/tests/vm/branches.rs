@@ -25,20 +25,12 @@ const TWO_CPUS: &str = "two CPUs must work on one handshake at the same instant"
 
 /// Reasons that no case provokes, and why.
 const UNPROVOKED: &[(&str, &str)] = &[
-    ("syn-nomem", NO_MEMORY),
     ("cookie-ack-nomem", NO_MEMORY),
     ("ack-migrate-nomem", NO_MEMORY),
     ("ack-child-key", NO_MEMORY),
     ("syn-auth-option-bad", "refused before the listener's code, unless two tests disagree"),
     ("pre-psp", "no stock kernel is built with PSP"),
     ("request-netns-exit", "only listeners of the kernel itself outlive their namespace"),
-    ("syn-dup-request-race", TWO_CPUS),
-    ("syn-tfo-listener-closing", TWO_CPUS),
-    ("ack-listener-closing", TWO_CPUS),
-    ("ack-lost-race", TWO_CPUS),
-    ("ack-child-port-inherit", TWO_CPUS),
-    ("cookie-ack-dup-child", TWO_CPUS),
-    ("cookie-ack-listener-closing", TWO_CPUS),
     ("tfo-child-failed", TWO_CPUS),
     ("unattributed", "every reason that was provoked has a name"),
 ];

@@ -6,6 +6,7 @@
 //! kernel's own counters.
 
 mod application;
+mod bpf;
 mod branches;
 mod bystander;
 mod campaign;
@@ -22,6 +23,7 @@ mod flow;
 mod gates;
 mod halfopen;
 mod healthy;
+mod hold;
 mod icmp;
 mod inetdiag;
 mod leftovers;

@@ -11,6 +11,7 @@ mod fastopen;
 mod mptcp;
 mod other;
 mod packet;
+mod race;
 mod request;
 mod syn;
 
@@ -37,6 +38,10 @@ pub(crate) use other::{denied, mapped_source, no_route, not_unicast};
 pub(crate) use packet::{
     client_reset, deferred, far_reset, near_reset, no_flags, other_syn, out_of_window, paws,
     syn_again, too_soon, tsecr, wrong_number, wrong_number_among_cookies,
+};
+pub(crate) use race::{
+    ack_and_close, ack_and_stop, cookie_and_stop, same_ack_twice, same_cookie_twice,
+    same_syn_twice, syn_and_close, tfo_syn_and_stop,
 };
 pub(crate) use request::{
     accepted, child_not_accepted, destroyed, expired, icmp_error, listener_closed, listener_gone,

@@ -8,7 +8,7 @@ const NOTICE: Scenario = Scenario { asks: &["--notices"], moves: &[], ..USUAL };
 
 /// For servers, without a cookie of its own kind, on listeners that did not ask for it
 /// (`TFO_SERVER_ENABLE`, `TFO_SERVER_COOKIE_NOT_REQD`, `TFO_SERVER_WO_SOCKOPT1`, include/net/tcp.h).
-const FAST_OPEN: (&str, u32) = ("tcp_fastopen", 0x602);
+pub(super) const FAST_OPEN: (&str, u32) = ("tcp_fastopen", 0x602);
 
 pub(super) const ROWS: &[Scenario] = &[
     Scenario {
