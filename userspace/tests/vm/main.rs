@@ -16,6 +16,8 @@ mod crowd;
 mod denial;
 mod doctor;
 mod endings;
+mod evicted;
+mod famine;
 mod filters;
 mod fire;
 mod flood;
@@ -47,6 +49,7 @@ mod scenario;
 mod scenarios;
 mod segment;
 mod setting;
+mod signature;
 mod skips;
 mod sockopt;
 mod storm;
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         application::cases(),
         leftovers::cases(),
         run::cases(),
+        evicted::cases(),
         doctor::cases(),
         metrics::cases(),
         top::cases(),

@@ -7,6 +7,7 @@ mod ack;
 mod before;
 mod child;
 mod cookie;
+mod famine;
 mod fastopen;
 mod mptcp;
 mod other;
@@ -25,14 +26,15 @@ pub(crate) use before::{
     syns_to_timewait, unprotected_syns, unsigned_syns,
 };
 pub(crate) use child::{
-    no_memory, no_memory_and_reset, no_memory_for_cookies, route_lost, route_lost_for_cookies,
-    route_lost_for_good, route_lost_for_synacks,
+    no_memory, no_memory_and_reset, no_memory_for_cookies, no_memory_for_keys, route_lost,
+    route_lost_for_cookies, route_lost_for_good, route_lost_for_synacks,
 };
 pub(crate) use cookie::{
     accept_queue_full_cookie_ack, accept_queue_full_cookie_syn, cookies_of_other_options,
     cookies_sent, denied_cookies, forged_cookies, stray_acks,
 };
-pub(crate) use fastopen::{tfo_child, tfo_queue_full};
+pub(crate) use famine::{cookie_acks_in_famine, migrating_ack_in_famine, syns_in_famine};
+pub(crate) use fastopen::{tfo_child, tfo_no_memory, tfo_queue_full};
 pub(crate) use mptcp::unknown_token;
 pub(crate) use other::{denied, mapped_source, no_route, not_unicast};
 pub(crate) use packet::{

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Provoked;
 use super::cookie::cookies;
-use crate::flow::Flow;
+use crate::flow::{Family, Flow};
 use crate::hold::Hold;
 use crate::rig::{Refused, Rig};
 
@@ -52,6 +52,7 @@ pub(crate) fn syn_and_close(rig: &mut Rig, _: usize) -> Result<Provoked> {
 pub(crate) fn tfo_syn_and_stop(rig: &mut Rig, _: usize) -> Result<Provoked> {
     let flow = rig.newcomer();
     Hold::at(QUEUE)?.meanwhile(|| rig.peer.syn_and_data(&flow, HELLO), || rig.listener.stop())?;
+    ensure_reset(rig, &flow)?;
     Ok(vec![Refused { flow, syn_queue: 0 }].into())
 }
 
@@ -102,7 +103,13 @@ pub(crate) fn cookie_and_stop(rig: &mut Rig, _: usize) -> Result<Provoked> {
     let flow = rig.newcomer();
     let synack = rig.peer.open(&flow)?;
     hold.meanwhile(|| rig.peer.ack(&flow, synack), || rig.listener.stop())?;
-    ensure_reset(rig, &flow)?;
+    // Over IPv4 the kernel has not yet said to whom the connection's packets go.
+    if rig.family == Family::V6 {
+        ensure_reset(rig, &flow)?;
+    } else {
+        let answers = rig.peer.answers(&flow)?;
+        ensure!(answers.is_empty(), "{flow:?} should not have been answered: {answers:?}");
+    }
     Ok(Provoked { refused: vec![Refused { flow, syn_queue: 0 }], besides: cookies(1, 0) })
 }
 
@@ -112,9 +119,8 @@ pub(crate) fn ack_and_close(rig: &mut Rig, _: usize) -> Result<Provoked> {
     let flow = rig.newcomer();
     let synack = rig.peer.open(&flow)?;
     hold.meanwhile(|| rig.peer.ack(&flow, synack), || rig.listener.close())?;
-    let refused = vec![Refused { flow, syn_queue: 1 }];
-    rig.ensure_silence(&refused)?;
-    Ok(refused.into())
+    ensure_reset(rig, &flow)?;
+    Ok(vec![Refused { flow, syn_queue: 1 }].into())
 }
 
 fn ensure_reset(rig: &mut Rig, flow: &Flow) -> Result<()> {

@@ -55,4 +55,13 @@ pub(super) const ROWS: &[Scenario] = &[
         moves: &["TCPFastOpenListenOverflow"],
         ..NOTICE
     },
+    Scenario {
+        name: "tfo-child-failed",
+        sysctls: &[FAST_OPEN],
+        provoke: provoke::tfo_no_memory,
+        count: 3,
+        reason: "tfo-child-failed",
+        moves: &["ListenDrops"],
+        ..NOTICE
+    },
 ];

@@ -1,5 +1,9 @@
 //! Races of two CPUs: the packet that loses them, every time.
 
+use anyhow::Result;
+use syndrop::kernel::btf::{KernelBtf, Returned};
+
+use super::ack::ABORT;
 use super::notice::FAST_OPEN;
 use super::{COOKIES_ALWAYS, USUAL, syn_recv_sock};
 use crate::provoke;
@@ -19,8 +23,11 @@ pub(super) const ROWS: &[Scenario] = &[
     Scenario {
         name: "race::syn-dup-request-race",
         provoke: provoke::same_syn_twice,
+        count: 3,
         reason: "syn-dup-request-race",
+        outcome: Some("silent"),
         moves: &[],
+        need: Some(notices_twins),
         ..USUAL
     },
     Scenario {
@@ -37,11 +44,13 @@ pub(super) const ROWS: &[Scenario] = &[
         provoke: provoke::tfo_syn_and_stop,
         count: 1,
         reason: "syn-tfo-listener-closing",
+        outcome: Some("reset"),
         ..USUAL
     },
     Scenario {
         name: "race::ack-lost-race",
         provoke: provoke::same_ack_twice,
+        count: 3,
         reason: "ack-lost-race",
         accept_queue: 1,
         asks: &["--notices"],
@@ -57,16 +66,19 @@ pub(super) const ROWS: &[Scenario] = &[
     },
     Scenario {
         name: "race::ack-child-port-inherit",
+        sysctls: &[ABORT],
         provoke: provoke::ack_and_close,
         count: 1,
         reason: "ack-child-port-inherit",
         function: syn_recv_sock,
-        moves: &["ListenDrops"],
+        moves: &["EmbryonicRsts", "ListenDrops"],
         ..ACK
     },
     Scenario {
         name: "race::cookie-ack-dup-child",
         provoke: provoke::same_cookie_twice,
+        count: 3,
+        function: syn_recv_sock,
         reason: "cookie-ack-dup-child",
         accept_queue: 1,
         ..COOKIE
@@ -76,7 +88,14 @@ pub(super) const ROWS: &[Scenario] = &[
         provoke: provoke::cookie_and_stop,
         count: 1,
         reason: "cookie-ack-listener-closing",
-        outcome: Some("reset"),
         ..COOKIE
     },
 ];
+
+/// Where nobody looks, both requests are queued.
+fn notices_twins() -> Result<Option<String>> {
+    const FUNCTION: &str = "inet_csk_reqsk_queue_hash_add";
+    let returned = KernelBtf::open(&[FUNCTION])?.function(FUNCTION)?.returned;
+    let both = "this kernel queues both of two equal requests, and no race is lost";
+    Ok((returned == Returned::Void).then(|| both.to_owned()))
+}
