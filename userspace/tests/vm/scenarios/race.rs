@@ -6,17 +6,21 @@ use syndrop::kernel::btf::{KernelBtf, Returned};
 use super::ack::ABORT;
 use super::notice::FAST_OPEN;
 use super::{COOKIES_ALWAYS, USUAL, syn_recv_sock};
+use crate::flow::Family;
 use crate::provoke;
 use crate::scenario::Scenario;
 
-const ACK: Scenario = Scenario { stage: "ack", function: |_| "tcp_check_req", moves: &[], ..USUAL };
+/// A v4-mapped client takes no other way here than others over IPv4.
+const RACE: Scenario = Scenario { families: &[Family::V4, Family::V6], ..USUAL };
+
+const ACK: Scenario = Scenario { stage: "ack", function: |_| "tcp_check_req", moves: &[], ..RACE };
 
 const COOKIE: Scenario = Scenario {
     sysctls: &[COOKIES_ALWAYS],
     stage: "cookie-ack",
     function: super::cookie::cookie_check,
     moves: &["SyncookiesRecv"],
-    ..USUAL
+    ..RACE
 };
 
 pub(super) const ROWS: &[Scenario] = &[
@@ -28,7 +32,7 @@ pub(super) const ROWS: &[Scenario] = &[
         outcome: Some("silent"),
         moves: &[],
         need: Some(notices_twins),
-        ..USUAL
+        ..RACE
     },
     Scenario {
         name: "race::syn-nomem-for-a-listener-that-closes",
@@ -36,7 +40,7 @@ pub(super) const ROWS: &[Scenario] = &[
         count: 1,
         reason: "syn-nomem",
         outcome: Some("silent"),
-        ..USUAL
+        ..RACE
     },
     Scenario {
         name: "race::syn-tfo-listener-closing",
@@ -45,7 +49,7 @@ pub(super) const ROWS: &[Scenario] = &[
         count: 1,
         reason: "syn-tfo-listener-closing",
         outcome: Some("reset"),
-        ..USUAL
+        ..RACE
     },
     Scenario {
         name: "race::ack-lost-race",
