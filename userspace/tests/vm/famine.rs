@@ -37,9 +37,9 @@ impl Famine {
     pub(crate) fn during(&self, send: impl FnOnce() -> Result<()>) -> Result<()> {
         let _victims = [offering()?, offering()?, offering()?];
         let send = || {
-            let sent = send();
+            let outcome = send();
             self.write(&self.before)?;
-            sent
+            outcome
         };
         self.hold.meanwhile(send, || self.write(ALL))
     }

@@ -79,9 +79,9 @@ impl Hold {
         thread::scope(|scope| {
             let other = scope.spawn(other);
             ready.wait();
-            let sent = send();
+            let outcome = send();
             let acted = other.join().map_err(|_| anyhow!("the other hand panicked"))?;
-            sent.and(acted)
+            outcome.and(acted)
         })
     }
 
