@@ -16,12 +16,16 @@ const RESERVE: &str = "/proc/sys/vm/min_free_kbytes";
 /// More than the guest has, in KiB.
 const ALL: &[u8] = b"67108864";
 
+/// More than can be needed.
+const VICTIMS: usize = 6;
+
 /// A kernel function that can be left without memory.
 #[derive(Debug)]
 pub(crate) struct Famine {
     hold: Hold,
     reserve: File,
     before: Vec<u8>,
+    _victims: Vec<Resident>,
 }
 
 impl Famine {
@@ -29,13 +33,14 @@ impl Famine {
         let before = fs::read(RESERVE).with_context(|| format!("failed to read {RESERVE}"))?;
         let reserve = File::options().write(true).open(RESERVE);
         let reserve = reserve.with_context(|| format!("failed to open {RESERVE}"))?;
-        Ok(Self { hold: Hold::at(function)?, reserve, before })
+        // They come first: one that is still starting would itself need memory.
+        let victims = (0..VICTIMS).map(|_| offering()).collect::<Result<_>>()?;
+        Ok(Self { hold: Hold::at(function)?, reserve, before, _victims: victims })
     }
 
     /// Sends a packet; from where it comes to the function until all is done with it there is no
     /// free memory. Neither hand may need any in between.
     pub(crate) fn during(&self, send: impl FnOnce() -> Result<()>) -> Result<()> {
-        let _victims = [offering()?, offering()?, offering()?];
         let send = || {
             let outcome = send();
             self.write(&self.before)?;

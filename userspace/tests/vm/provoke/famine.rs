@@ -75,6 +75,9 @@ pub(crate) fn migrating_ack_in_famine(rig: &mut Rig, _: usize) -> Result<Provoke
     let (bound, backlog) = (rig.listener.bound(), i32::try_from(rig.listener.backlog())?);
     let flow = rig.newcomer();
     let synack = rig.peer.open(&flow)?;
+    // After the second time its timer leaves four seconds for the rest; it would move the request.
+    rig.peer.await_synack(&flow)?;
+    rig.peer.await_synack(&flow)?;
     let heir = Listener::of_kind(Kind::Shared, rig.family, bound.ip(), bound.port(), backlog)?;
     std::mem::replace(&mut rig.listener, heir).stop()?;
     let syn_queue = use_up(rig)?;

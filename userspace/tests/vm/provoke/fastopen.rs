@@ -40,7 +40,7 @@ pub(crate) fn tfo_no_memory(rig: &mut Rig, count: usize) -> Result<Provoked> {
         syns(rig, count)?
     };
     for (before, packet) in (0..).zip(&mut late) {
-        packet.syn_queue = before + 1;
+        packet.syn_queue = before;
     }
     let waiting = rig.listener.accept_all()?;
     ensure!(waiting == 0, "{waiting} connections, where none could be made");

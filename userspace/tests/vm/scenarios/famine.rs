@@ -37,6 +37,7 @@ pub(super) const ROWS: &[Scenario] = &[
     },
     Scenario {
         name: "famine::ack-migrate-nomem",
+        families: &[Family::V4],
         sysctls: &[COOKIES_OFF, MANY, ("tcp_migrate_req", 1)],
         kind: Kind::Shared,
         provoke: provoke::migrating_ack_in_famine,
