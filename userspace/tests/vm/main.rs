@@ -17,7 +17,6 @@ mod denial;
 mod doctor;
 mod endings;
 mod evicted;
-mod famine;
 mod filters;
 mod fire;
 mod flood;

@@ -99,12 +99,6 @@ impl Resident {
         Ok(Self(command.spawn().context("failed to start a process for a namespace")?))
     }
 
-    /// Has the kernel end it before all others, should it lack memory.
-    pub(crate) fn offer(&self) -> Result<()> {
-        let path = format!("/proc/{}/oom_score_adj", self.0.id());
-        fs::write(&path, "1000").with_context(|| format!("failed to write {path}"))
-    }
-
     /// The whole life of such a process, if this is one: it ends with the one that started it.
     pub(crate) fn live() -> bool {
         let is_one = env::var_os(RESIDENT).is_some();

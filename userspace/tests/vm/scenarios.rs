@@ -11,7 +11,6 @@ use crate::scenario::{Bound, Kind, Scenario};
 
 mod ack;
 mod cookie;
-mod famine;
 mod notice;
 mod race;
 
@@ -201,7 +200,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         notice::ROWS,
         request::SCENARIOS,
         race::ROWS,
-        famine::ROWS,
         before::SCENARIOS,
     ];
     tables.into_iter().flatten()

@@ -14,7 +14,6 @@ const LEGITIMATE: &[(&str, Series)] = &[
     ("ack-child-key", Series(6, 1)),
     // That a request is queued twice was not noticed before 5.11.
     ("race::syn-dup", Series(5, 10)),
-    ("famine::ack-migrate", Series(5, 13)),
     // Debian builds its 5.10 without MPTCP.
     ("syn-mptcp", Series(5, 10)),
     ("mptcp-", Series(5, 10)),

@@ -7,7 +7,6 @@ mod ack;
 mod before;
 mod child;
 mod cookie;
-mod famine;
 mod fastopen;
 mod mptcp;
 mod other;
@@ -33,7 +32,6 @@ pub(crate) use cookie::{
     accept_queue_full_cookie_ack, accept_queue_full_cookie_syn, cookies_of_other_options,
     cookies_sent, denied_cookies, forged_cookies, stray_acks,
 };
-pub(crate) use famine::{cookie_acks_in_famine, migrating_ack_in_famine, syns_in_famine};
 pub(crate) use fastopen::{tfo_child, tfo_no_memory, tfo_queue_full};
 pub(crate) use mptcp::unknown_token;
 pub(crate) use other::{denied, mapped_source, no_route, not_unicast};
