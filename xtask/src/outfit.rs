@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use crate::artifact;
 use crate::initramfs::Initramfs;
 use crate::kernels::Kernel;
-use crate::modules::{Modules, Need};
+use crate::modules::{Module, Modules, Need};
 use crate::programs::{self, GuestFile, Release, Tree};
 use crate::toolchain;
 
@@ -34,6 +34,9 @@ const MODULES: &[(&str, Need)] = &[
     ("sch_netem", Need::IfThere),
     ("xfrm_user", Need::IfThere),
 ];
+
+/// What is there but not loaded: every network namespace has a listener more by it.
+const SPARE: &[(&str, Need)] = &[("rds_tcp", Need::IfThere)];
 
 /// Enough of `/etc` for servers that drop their rights.
 const ETC: &[(&str, &str)] = &[
@@ -183,10 +186,15 @@ impl Outfit {
         let Some(directory) = &kernel.modules else {
             return Ok(());
         };
-        for module in Modules::read(directory)?.in_load_order(MODULES)? {
-            let path = format!("/lib/modules/{}.ko", module.name);
+        let path = |module: &Module| format!("/lib/modules/{}.ko", module.name);
+        let modules = Modules::read(directory)?;
+        for module in modules.in_load_order(MODULES)? {
+            let path = path(&module);
             self.archive.bytes(&path, module.image, 0o644);
             self.plan.modules.push(path);
+        }
+        for module in modules.in_load_order(SPARE)? {
+            self.archive.bytes(&path(&module), module.image, 0o644);
         }
         Ok(())
     }

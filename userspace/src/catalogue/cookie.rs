@@ -144,13 +144,14 @@ pub(super) const ROWS: &[Entry] = &[
     Entry {
         reason: Reason::CookieAckListenerClosing,
         slug: "cookie-ack-listener-closing",
-        outcome: Some(Outcome::Reset),
+        outcome: None,
         headline: "listener closed while a cookie was processed",
         what_happened: "The cookie was good and its connection made, but when it was to be queued \
             for accept() the listener had left LISTEN.",
         site: "inet_csk_reqsk_queue_add, from tcp_get_cookie_sock (net/ipv4/syncookies.c)",
         kernels: "all",
-        client: "connect() succeeds and the connection is reset right after.",
+        client: "connect() succeeds. Over IPv6 the connection is reset right after; over IPv4 the \
+            kernel does not know yet where to send the reset, so that the client's data gets it.",
         remedy: "It happens while a service restarts; hand the listening socket over instead of \
             closing it.",
     },

@@ -144,13 +144,13 @@ pub(super) const ROWS: &[Entry] = &[
     Entry {
         reason: Reason::SynTfoListenerClosing,
         slug: "syn-tfo-listener-closing",
-        outcome: Some(Outcome::Silent),
+        outcome: Some(Outcome::Reset),
         headline: "listener closed while a Fast Open connection was made",
         what_happened: "A Fast Open SYN had made its connection already when the listener left \
             LISTEN, so that it could not be queued for accept().",
         site: "inet_csk_reqsk_queue_add, from tcp_conn_request",
         kernels: "all",
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        client: "A SYN-ACK, and a reset right after it.",
         remedy: "It happens while a service restarts; hand the listening socket over instead of \
             closing it.",
     },

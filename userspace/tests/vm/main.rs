@@ -6,6 +6,7 @@
 //! kernel's own counters.
 
 mod application;
+mod bpf;
 mod branches;
 mod bystander;
 mod campaign;
@@ -15,6 +16,7 @@ mod crowd;
 mod denial;
 mod doctor;
 mod endings;
+mod evicted;
 mod filters;
 mod fire;
 mod flood;
@@ -22,6 +24,7 @@ mod flow;
 mod gates;
 mod halfopen;
 mod healthy;
+mod hold;
 mod icmp;
 mod inetdiag;
 mod leftovers;
@@ -45,6 +48,7 @@ mod scenario;
 mod scenarios;
 mod segment;
 mod setting;
+mod signature;
 mod skips;
 mod sockopt;
 mod storm;
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
         application::cases(),
         leftovers::cases(),
         run::cases(),
+        evicted::cases(),
         doctor::cases(),
         metrics::cases(),
         top::cases(),

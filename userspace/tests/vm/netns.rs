@@ -57,10 +57,16 @@ impl Home {
 
 /// Moves the calling thread into a new network namespace with its loopback up.
 pub(crate) fn enter_fresh() -> Result<()> {
+    enter_fleeting()?;
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).push(Home::here()?);
+    Ok(())
+}
+
+/// The same with one that ends as soon as nobody is there.
+pub(crate) fn enter_fleeting() -> Result<()> {
     // SAFETY: file descriptors stay shared; only the network namespace is left.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
         .context("failed to make a network namespace; these tests run as root of a guest")?;
-    MADE.lock().unwrap_or_else(PoisonError::into_inner).push(Home::here()?);
     rtnetlink::set_up(LOOPBACK)?;
     // The initial namespace's value is inherited, and some clients here have no route back.
     for scope in ["all", "default"] {

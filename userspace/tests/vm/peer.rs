@@ -66,6 +66,11 @@ impl Peer {
         rtnetlink::set_down(self.tun.index())
     }
 
+    /// Another hand on the same link, for another CPU.
+    pub(crate) fn second_hand(&self) -> Result<Hand> {
+        Ok(Hand { tun: self.tun.twin()? })
+    }
+
     /// Sends a packet as it is.
     pub(crate) fn send_raw(&mut self, packet: &[u8]) -> Result<()> {
         self.tun.send(packet)
@@ -234,5 +239,24 @@ impl Peer {
     fn take(&mut self, wanted: impl Fn(&Flow, &Segment) -> bool) -> Option<Segment> {
         let place = self.heard.iter().position(|(flow, segment)| wanted(flow, segment))?;
         self.heard.remove(place).map(|(_, segment)| segment)
+    }
+}
+
+/// Sends over a peer's link and hears nothing.
+#[derive(Debug)]
+pub(crate) struct Hand {
+    tun: Tun,
+}
+
+impl Hand {
+    /// The handshake's first packet, as the peer sends it.
+    pub(crate) fn syn(&mut self, flow: &Flow) -> Result<()> {
+        self.tun.send(&Segment { syn: true, seq: CLIENT_ISN, ..Segment::default() }.packet(flow)?)
+    }
+
+    /// The last one.
+    pub(crate) fn ack(&mut self, flow: &Flow, synack: Segment) -> Result<()> {
+        let (seq, ack_seq) = (CLIENT_ISN + 1, synack.seq.wrapping_add(1));
+        self.tun.send(&Segment { ack: true, seq, ack_seq, ..Segment::default() }.packet(flow)?)
     }
 }

@@ -12,6 +12,7 @@ use crate::scenario::{Bound, Kind, Scenario};
 mod ack;
 mod cookie;
 mod notice;
+mod race;
 
 mod before;
 mod request;
@@ -192,8 +193,15 @@ const SCENARIOS: &[Scenario] = &[
 
 /// Every row.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
-    let tables =
-        [SCENARIOS, ack::ROWS, cookie::ROWS, notice::ROWS, request::SCENARIOS, before::SCENARIOS];
+    let tables = [
+        SCENARIOS,
+        ack::ROWS,
+        cookie::ROWS,
+        notice::ROWS,
+        request::SCENARIOS,
+        race::ROWS,
+        before::SCENARIOS,
+    ];
     tables.into_iter().flatten()
 }
 

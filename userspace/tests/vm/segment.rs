@@ -9,6 +9,7 @@ use etherparse::{
 };
 
 use crate::flow::Flow;
+use crate::signature;
 
 const HOPS: u8 = 64;
 const WINDOW: u16 = 64_000;
@@ -30,6 +31,8 @@ pub(crate) struct Segment {
     /// Further TCP options as they are on the wire.
     pub(crate) options: &'static [u8],
     pub(crate) data: &'static [u8],
+    /// What it is signed with.
+    pub(crate) key: Option<&'static [u8]>,
 }
 
 impl Segment {
@@ -63,8 +66,17 @@ impl Segment {
             options.push(TcpOptionElement::Timestamp(own, echo));
         }
         header.set_options(&options).context("failed to write TCP options")?;
-        let raw = [header.options.as_slice(), self.options].concat();
+        let mut raw = [header.options.as_slice(), self.options].concat();
         header.set_options_raw(&raw).context("failed to write TCP options")?;
+        if let Some(key) = self.key {
+            let signature = raw.len() + signature::SIZE - signature::LENGTH;
+            raw.extend(signature::place());
+            header.set_options_raw(&raw).context("failed to write TCP options")?;
+            let bytes = [header.to_bytes().as_slice(), self.data].concat();
+            let signed = signature::of(&bytes, header.header_len(), flow, key);
+            raw[signature..].copy_from_slice(&signed);
+            header.set_options_raw(&raw).context("failed to write TCP options")?;
+        }
         let mut packet = Vec::new();
         ip.tcp_header(header).write(&mut packet, self.data).context("failed to build a packet")?;
         Ok(packet)
@@ -85,6 +97,7 @@ impl Segment {
             stamps,
             options: &[],
             data: &[],
+            key: None,
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::sysctl;
 
 const PORT: u16 = 8080;
 /// Not the one where the guest's own work mostly runs.
-const CPU: u32 = 1;
+pub(crate) const CPU: u32 = 1;
 
 /// A namespace made for one scenario.
 #[derive(Debug)]

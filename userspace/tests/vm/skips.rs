@@ -10,6 +10,10 @@ const LEGITIMATE: &[(&str, Series)] = &[
     ("ack-tsecr", Series(6, 14)),
     // Requests move to another listener since then.
     ("request-migrated", Series(5, 13)),
+    // And these look whether a listener's keys were copied.
+    ("ack-child-key", Series(6, 1)),
+    // That a request is queued twice was not noticed before 5.11.
+    ("race::syn-dup", Series(5, 10)),
     // Debian builds its 5.10 without MPTCP.
     ("syn-mptcp", Series(5, 10)),
     ("mptcp-", Series(5, 10)),

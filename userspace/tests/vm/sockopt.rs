@@ -11,6 +11,9 @@ use crate::option;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
+/// The key of signatures; what the kernel is given is longer, and says how much of it counts.
+pub(crate) const KEY: &[u8] = &[b'k'; 8];
+
 /// Gives the socket, and every connection that is made of it, a filter that keeps so many bytes of
 /// each packet; with 0 none gets through.
 pub(crate) fn filter(socket: BorrowedFd<'_>, bytes: u32) -> Result<()> {
@@ -70,9 +73,11 @@ pub(crate) fn require_signature(socket: BorrowedFd<'_>, is_v6: bool, client: IpA
             AF_INET6
         }
     };
-    let key = [b'k'; 80];
+    let mut key = [0; 80];
+    key[..KEY.len()].copy_from_slice(KEY);
+    let key_length = u16::try_from(KEY.len())?;
     let signature =
-        Signature { family, port: 0, rest, flags: 0, prefix: 0, key_length: 8, interface: 0, key };
+        Signature { family, port: 0, rest, flags: 0, prefix: 0, key_length, interface: 0, key };
     option::set(socket, libc::IPPROTO_TCP, libc::TCP_MD5SIG, &signature)
         .context("failed to set a TCP signature's key")
 }

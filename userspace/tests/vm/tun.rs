@@ -64,6 +64,12 @@ impl Tun {
         Ok(Self { file, index })
     }
 
+    /// The same device for another thread.
+    pub(crate) fn twin(&self) -> Result<Self> {
+        let file = self.file.try_clone().context("failed to share the tun")?;
+        Ok(Self { file, index: self.index })
+    }
+
     /// Its interface index.
     pub(crate) fn index(&self) -> u32 {
         self.index

@@ -5,11 +5,14 @@ use anyhow::{Result, ensure};
 use super::Provoked;
 use super::cookie::cookies;
 use super::packet::{finish, last_ack};
-use crate::flow::{Flow, Link};
+use crate::flow::{Family, Flow, Link};
 use crate::rig::{Refused, Rig};
 use crate::scarcity::Scarcity;
 use crate::segment::Segment;
 use crate::sockopt;
+
+/// Where clients' sequence numbers start.
+const ISN: u32 = 1000;
 
 /// The route to the clients is lost between their SYN and their ACK, and comes back.
 pub(crate) fn route_lost(rig: &mut Rig, count: usize) -> Result<Provoked> {
@@ -94,6 +97,33 @@ pub(crate) fn no_memory_for_cookies(rig: &mut Rig, count: usize) -> Result<Provo
     let refused = acks(rig, &opened, 0)?;
     rig.ensure_silence(&refused)?;
     Ok(Provoked { refused, besides: cookies(u64::try_from(count)?, 0) })
+}
+
+/// The listener's key for a client does not fit into the memory that its connection may take.
+pub(crate) fn no_memory_for_keys(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    let key = Some(sockopt::KEY);
+    let mut opened = Vec::with_capacity(count);
+    for _ in 0..count {
+        let flow = rig.newcomer();
+        let is_v6 = rig.family != Family::V4;
+        sockopt::require_signature(rig.listener.socket(), is_v6, flow.client.ip())?;
+        rig.peer.send(&flow, Segment { syn: true, seq: ISN, key, ..Segment::default() })?;
+        opened.push((flow, rig.peer.await_synack(&flow)?));
+    }
+    let signed = |synack| Segment { key, ..last_ack(synack) };
+    let mut refused = Vec::with_capacity(count);
+    {
+        let _scarcity = Scarcity::begin()?;
+        for (flow, synack) in &opened {
+            rig.peer.send(flow, signed(*synack))?;
+            refused.push(Refused { flow: *flow, syn_queue: u32::try_from(count)? });
+        }
+    }
+    for (flow, _) in &opened {
+        ensure_no_answer(rig, flow)?;
+    }
+    finish(rig, &opened, signed)?;
+    Ok(refused.into())
 }
 
 /// Clients of another network, to each of whom a route leads for now, and their SYN-ACKs.

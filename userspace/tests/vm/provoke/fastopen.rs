@@ -4,6 +4,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::Provoked;
 use crate::rig::{Refused, Rig};
+use crate::scarcity::Scarcity;
+use crate::sockopt;
 
 const HELLO: &[u8] = b"hello";
 
@@ -26,6 +28,22 @@ pub(crate) fn tfo_queue_full(rig: &mut Rig, count: usize) -> Result<Provoked> {
     }
     let waiting = rig.listener.accept_all()?;
     ensure!(waiting == limit, "{waiting} connections, where the queue holds {limit}");
+    Ok(late.into())
+}
+
+/// The listener's filter does not fit into the memory that a connection may take, so that none is
+/// made at once.
+pub(crate) fn tfo_no_memory(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    sockopt::filter(rig.listener.socket(), u32::MAX)?;
+    let mut late = {
+        let _scarcity = Scarcity::begin()?;
+        syns(rig, count)?
+    };
+    for (before, packet) in (0..).zip(&mut late) {
+        packet.syn_queue = before;
+    }
+    let waiting = rig.listener.accept_all()?;
+    ensure!(waiting == 0, "{waiting} connections, where none could be made");
     Ok(late.into())
 }
 

@@ -11,6 +11,7 @@ mod fastopen;
 mod mptcp;
 mod other;
 mod packet;
+mod race;
 mod request;
 mod syn;
 
@@ -24,19 +25,23 @@ pub(crate) use before::{
     syns_to_timewait, unprotected_syns, unsigned_syns,
 };
 pub(crate) use child::{
-    no_memory, no_memory_and_reset, no_memory_for_cookies, route_lost, route_lost_for_cookies,
-    route_lost_for_good, route_lost_for_synacks,
+    no_memory, no_memory_and_reset, no_memory_for_cookies, no_memory_for_keys, route_lost,
+    route_lost_for_cookies, route_lost_for_good, route_lost_for_synacks,
 };
 pub(crate) use cookie::{
     accept_queue_full_cookie_ack, accept_queue_full_cookie_syn, cookies_of_other_options,
     cookies_sent, denied_cookies, forged_cookies, stray_acks,
 };
-pub(crate) use fastopen::{tfo_child, tfo_queue_full};
+pub(crate) use fastopen::{tfo_child, tfo_no_memory, tfo_queue_full};
 pub(crate) use mptcp::unknown_token;
 pub(crate) use other::{denied, mapped_source, no_route, not_unicast};
 pub(crate) use packet::{
     client_reset, deferred, far_reset, near_reset, no_flags, other_syn, out_of_window, paws,
     syn_again, too_soon, tsecr, wrong_number, wrong_number_among_cookies,
+};
+pub(crate) use race::{
+    ack_and_close, ack_and_stop, cookie_and_stop, same_ack_twice, same_cookie_twice,
+    same_syn_twice, syn_and_close, tfo_syn_and_stop,
 };
 pub(crate) use request::{
     accepted, child_not_accepted, destroyed, expired, icmp_error, listener_closed, listener_gone,

@@ -9,7 +9,7 @@ use crate::netstat::Netstat;
 use crate::provoke;
 use crate::scenario::{Scenario, Sysctl};
 
-const ABORT: Sysctl = ("tcp_abort_on_overflow", 1);
+pub(super) const ABORT: Sysctl = ("tcp_abort_on_overflow", 1);
 /// In milliseconds, so that no second answer comes during a test.
 const RARE_ANSWERS: Sysctl = ("tcp_invalid_ratelimit", 60_000);
 
@@ -149,6 +149,13 @@ pub(super) const ROWS: &[Scenario] = &[
         moves: &["EmbryonicRsts", "ListenDrops"],
         ..NO_CHILD
     },
+    Scenario {
+        name: "ack-child-key",
+        provoke: provoke::no_memory_for_keys,
+        reason: "ack-child-key",
+        need: Some(copies_keys),
+        ..NO_CHILD
+    },
 ];
 
 /// Kernels that check the echoed time also count what they refuse for it.
@@ -159,8 +166,19 @@ fn counts_tsecr() -> Result<Option<String>> {
 
 /// Elsewhere a reset in the window ends the request, wherever in the window it is.
 fn challenges() -> Result<Option<String>> {
-    const FUNCTION: &str = "tcp_reqsk_send_challenge_ack";
+    Ok(without("tcp_reqsk_send_challenge_ack")?
+        .map(|function| format!("this kernel has no {function}")))
+}
+
+/// Elsewhere a connection is made without the key.
+fn copies_keys() -> Result<Option<String>> {
+    let ignored = "this kernel takes no notice of keys that cannot be copied: it has no";
+    Ok(without("tcp_md5_key_copy")?.map(|function| format!("{ignored} {function}")))
+}
+
+/// The function, unless the kernel has it.
+fn without(function: &str) -> Result<Option<&str>> {
     let symbols = fs::read_to_string("/proc/kallsyms").context("failed to read the symbols")?;
-    let has = symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(FUNCTION));
-    Ok((!has).then(|| format!("this kernel has no {FUNCTION}")))
+    let has = symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(function));
+    Ok((!has).then_some(function))
 }

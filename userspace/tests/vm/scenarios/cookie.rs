@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Scenario] = &[
 ];
 
 /// IPv4 packets are IPv4's, whatever the listener is.
-fn cookie_check(family: Family) -> &'static str {
+pub(super) fn cookie_check(family: Family) -> &'static str {
     match family {
         Family::V4 | Family::Mapped => "cookie_v4_check",
         Family::V6 => "cookie_v6_check",

@@ -8,7 +8,7 @@ const NOTICE: Scenario = Scenario { asks: &["--notices"], moves: &[], ..USUAL };
 
 /// For servers, without a cookie of its own kind, on listeners that did not ask for it
 /// (`TFO_SERVER_ENABLE`, `TFO_SERVER_COOKIE_NOT_REQD`, `TFO_SERVER_WO_SOCKOPT1`, include/net/tcp.h).
-const FAST_OPEN: (&str, u32) = ("tcp_fastopen", 0x602);
+pub(super) const FAST_OPEN: (&str, u32) = ("tcp_fastopen", 0x602);
 
 pub(super) const ROWS: &[Scenario] = &[
     Scenario {
@@ -53,6 +53,15 @@ pub(super) const ROWS: &[Scenario] = &[
         reason: "tfo-queue-full",
         accept_queue: 4,
         moves: &["TCPFastOpenListenOverflow"],
+        ..NOTICE
+    },
+    Scenario {
+        name: "tfo-child-failed",
+        sysctls: &[FAST_OPEN],
+        provoke: provoke::tfo_no_memory,
+        count: 3,
+        reason: "tfo-child-failed",
+        moves: &["ListenDrops"],
         ..NOTICE
     },
 ];
