@@ -15,6 +15,7 @@ mod elf;
 mod initramfs;
 mod interrupt;
 mod kernels;
+mod lab;
 mod machine;
 mod mirror;
 mod modules;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Bpf { check } => bpf::build(check).map(|()| 0),
         Task::Demo(options) => demo::run(&options),
+        Task::Lab(options) => lab::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Vm(options) => vm::run(&options),
     };

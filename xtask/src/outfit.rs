@@ -13,7 +13,7 @@ use crate::artifact;
 use crate::initramfs::Initramfs;
 use crate::kernels::Kernel;
 use crate::modules::{Modules, Need};
-use crate::programs::{self, GuestFile, Release};
+use crate::programs::{self, GuestFile, Release, Tree};
 use crate::toolchain;
 
 /// Where files of the person's own lie in the guest.
@@ -57,6 +57,11 @@ pub(crate) struct Outfit {
 impl Outfit {
     /// The common ground of all guests of this kernel.
     pub(crate) fn new(kernel: &Kernel) -> Result<Self> {
+        Self::with_modules(kernel, &[])
+    }
+
+    /// The same with more modules of the kernel, loaded after the common ones.
+    pub(crate) fn with_modules(kernel: &Kernel, more: &[(&str, Need)]) -> Result<Self> {
         let mut archive = Initramfs::new();
         archive.host_file("/init", &artifact::guest()?, 0o755);
         // Also by name: its subcommands are programs for the guest.
@@ -70,7 +75,7 @@ impl Outfit {
             archive.bytes(path, *content, 0o644);
         }
         let mut outfit = Self { archive, plan: Plan::default() };
-        outfit.add_modules(kernel)?;
+        outfit.add_modules(kernel, more)?;
         // Busybox's own shell would prefer its applets to the real `ip` and `ss`.
         outfit.programs(PACKAGES, &["/usr/bin/bash", "/usr/bin/busybox"])?;
         outfit.archive.symlink("/usr/bin/sh", "bash");
@@ -137,6 +142,29 @@ impl Outfit {
         Ok(())
     }
 
+    /// All files below a directory of unpacked packages, at their own paths and without libraries of
+    /// theirs; directories named in `without` are left out.
+    pub(crate) fn data(&mut self, tree: &Tree, directory: &str, without: &[&str]) -> Result<()> {
+        let host = tree.resolve(directory.as_ref())?;
+        let listed = || format!("failed to list {}", host.display());
+        for entry in fs::read_dir(&host).with_context(listed)? {
+            let entry = entry.with_context(listed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let guest = format!("{directory}/{name}");
+            if entry.path().is_file() {
+                self.archive.host_file(&guest, &entry.path(), 0o644);
+            } else if entry.path().is_dir() && !without.contains(&name.as_str()) {
+                self.data(tree, &guest, without)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file of the guest with this content.
+    pub(crate) fn text(&mut self, path: &str, content: &str) {
+        self.archive.bytes(path, content, 0o644);
+    }
+
     /// Sets a variable in the command's environment.
     pub(crate) fn variable(&mut self, name: &str, value: &str) {
         self.plan.env.push((name.to_owned(), value.to_owned()));
@@ -158,12 +186,12 @@ impl Outfit {
         Ok(file)
     }
 
-    fn add_modules(&mut self, kernel: &Kernel) -> Result<()> {
+    fn add_modules(&mut self, kernel: &Kernel, more: &[(&str, Need)]) -> Result<()> {
         // Without any, all that is needed must be built in; the guest says so if it is not.
         let Some(directory) = &kernel.modules else {
             return Ok(());
         };
-        for module in Modules::read(directory)?.in_load_order(MODULES)? {
+        for module in Modules::read(directory)?.in_load_order(&[MODULES, more].concat())? {
             let path = format!("/lib/modules/{}.ko", module.name);
             self.archive.bytes(&path, module.image, 0o644);
             self.plan.modules.push(path);

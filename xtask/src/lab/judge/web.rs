@@ -1,0 +1,321 @@
+//! Judges of the labs with web servers.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::recording::Recording;
+use super::super::sheet::{Sheet, figures};
+use super::{Counters, Snapshot, SsQueue, books, read};
+
+const FULL_SYN: &str = "accept-queue-full-syn";
+/// Drops that count as overflows of the accept queue, and as dropped SYNs too.
+const OVERFLOWS: [&str; 3] = [FULL_SYN, "accept-queue-full-ack", "cookie-ack-accept-queue-full"];
+/// Drops that count as dropped SYNs alone.
+const SYN_QUEUE: [&str; 2] = ["syn-queue-full", "syn-backlog-reserved"];
+
+#[derive(Deserialize)]
+struct LoadedFacts {
+    rows: Vec<Loaded>,
+}
+
+#[derive(Deserialize)]
+struct Loaded {
+    cookies: u32,
+    peak: Peak,
+    requests: u64,
+    counters: Counters,
+    listeners: Vec<Snapshot>,
+    trace: Recording,
+}
+
+/// What `ss` showed while it looked again and again.
+#[derive(Deserialize)]
+struct Peak {
+    recv_q: u32,
+    send_q: u32,
+    looks: u32,
+}
+
+/// The reasons of these that there were, with their numbers.
+fn named(trace: &Recording, reasons: &[&str]) -> String {
+    let there = reasons.iter().map(|reason| (trace.count(reason), *reason));
+    let there =
+        there.filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"));
+    let there: Vec<String> = there.collect();
+    if there.is_empty() { "none".to_owned() } else { there.join(", ") }
+}
+
+fn sum(trace: &Recording, reasons: &[&str]) -> u64 {
+    reasons.iter().map(|reason| trace.count(reason)).sum()
+}
+
+pub(in super::super) fn nginx_wrk(facts: &Value) -> Result<Sheet> {
+    let facts: LoadedFacts = read(facts)?;
+    let mut sheet = Sheet::default();
+    let [off, on] = &facts.rows[..] else { anyhow::bail!("not both settings were tried") };
+    for row in [off, on] {
+        loaded(&mut sheet, row)?;
+    }
+    sheet.quote(&off.trace.text, 4);
+    Ok(sheet)
+}
+
+fn loaded(sheet: &mut Sheet, row: &Loaded) -> Result<()> {
+    let case = format!("cookies {}", if row.cookies == 0 { "off" } else { "on" });
+    let listener = row.listeners.iter().find(|it| it.bound.port == 80);
+    let listener = listener.context("syndrop lists no listener at port 80")?;
+    let set_by = listener.limit.set_by.as_deref().unwrap_or("nobody");
+    let asked = row.trace.listener(80).and_then(|it| it.asked).unwrap_or(0);
+    let owners: BTreeSet<&str> =
+        row.trace.drops().filter_map(|it| it.listener.comm.as_deref()).collect();
+    sheet.same(
+        format!("{case}: Send-Q, the limit"),
+        figures!(128, row.peak.send_q, format!("nginx asked for {asked}, {set_by} set it")),
+        row.peak.send_q == 128
+            && set_by == "somaxconn"
+            && asked == 511
+            && owners == BTreeSet::from(["nginx"]),
+    );
+    let longest = row.trace.drops().filter_map(|it| it.accept_queue.len).max().unwrap_or(0);
+    sheet.same(
+        format!("{case}: Recv-Q, at most"),
+        figures!(
+            129,
+            format!("{} in {} looks", row.peak.recv_q, row.peak.looks),
+            format!("{longest}>128")
+        ),
+        row.peak.recv_q == 129 && longest == 129,
+    );
+    let why = "Counts depend on the load and on how long it lasts: the author had 30,000 connections \
+        on a real network, the guest has 800 for five seconds, on two emulated CPUs.";
+    let overflows = row.trace.counter("ListenOverflows");
+    let drops = row.trace.counter("ListenDrops");
+    let published = |figure: &'static str| if row.cookies == 0 { figure } else { "-" };
+    sheet.explained(
+        format!("{case}: times the listen queue of a socket overflowed"),
+        figures!(published("180233"), overflows.0, named(&row.trace, &OVERFLOWS)),
+        overflows.0 > 0
+            && overflows == (sum(&row.trace, &OVERFLOWS), overflows.1)
+            && row.counters.overflows <= overflows.0,
+        why,
+    );
+    sheet.explained(
+        format!("{case}: SYNs to LISTEN sockets dropped"),
+        figures!(published("594579"), drops.0, format!("{} explained", drops.1)),
+        drops.0 == drops.1 && row.counters.drops <= drops.0 && row.counters.drops > 0,
+        why,
+    );
+    let difference = drops.0.saturating_sub(overflows.0);
+    let why = "The difference are SYNs that met a full SYN queue, which only counts as a dropped SYN. \
+        With cookies on there are none of those, so the two lines agree, whatever the load.";
+    sheet.explained(
+        format!("{case}: the difference of the two"),
+        figures!(published("414346"), difference, named(&row.trace, &SYN_QUEUE)),
+        difference == sum(&row.trace, &SYN_QUEUE) && (difference > 0) == (row.cookies == 0),
+        why,
+    );
+    sheet.must(row.requests > 0, format!("{case}: wrk was not answered once"));
+    for flaw in row.trace.flaws() {
+        sheet.must(false, format!("{case}: {flaw}"));
+    }
+    Ok(())
+}
+
+/// What ab says at the end.
+#[derive(Deserialize)]
+struct Ab {
+    complete: i64,
+    failed: i64,
+    longest_connect_ms: i64,
+}
+
+#[derive(Deserialize)]
+struct PythonFacts {
+    ab: Ab,
+    queue: SsQueue,
+    counters: Counters,
+    trace: Recording,
+}
+
+pub(in super::super) fn python_ab(facts: &Value) -> Result<Sheet> {
+    let PythonFacts { ab, queue, counters, trace } = read(facts)?;
+    let mut sheet = Sheet::default();
+    let here = format!("Send-Q {}", queue.send_q);
+    let longest = trace.drops().filter_map(|it| it.accept_queue.len).max().unwrap_or(0);
+    let said = format!("{longest}>5 at each drop");
+    let by_length = trace.drops().all(|it| it.accept_queue.is(6, 5));
+    sheet.same("python's backlog", figures!(5, here, said), queue.send_q == 5 && by_length);
+    let why = "How often depends on how fast the server is compared with the client; an emulated CPU \
+        is slow. What matters is that the two figures are one.";
+    let (overflows, drops) = (trace.counter("ListenOverflows"), trace.counter("ListenDrops"));
+    sheet.explained(
+        "times the listen queue of a socket overflowed",
+        figures!(9, counters.overflows, named(&trace, &OVERFLOWS)),
+        counters.overflows > 0 && overflows.0 == sum(&trace, &OVERFLOWS),
+        why,
+    );
+    sheet.explained(
+        "SYNs to LISTEN sockets dropped",
+        figures!(9, counters.drops, format!("{} of {} explained by the same", drops.1, drops.0)),
+        drops == overflows && trace.total() == drops.0 && trace.count(FULL_SYN) > 0,
+        why,
+    );
+    let why = "The author wondered whether the overflow of the accept queue fills the SYN queue. It \
+        does not: a refused SYN is counted on both lines and kept in neither queue.";
+    sheet.explained(
+        "drops for a full SYN queue",
+        figures!("to be studied", counters.drops - counters.overflows, named(&trace, &SYN_QUEUE)),
+        counters.drops == counters.overflows && sum(&trace, &SYN_QUEUE) == 0,
+        why,
+    );
+    sheet.same(
+        "what it cost the client",
+        figures!(
+            "-",
+            format!("{} answers, slowest connect {} ms", ab.complete, ab.longest_connect_ms),
+            "SYNs sent again, after a second"
+        ),
+        ab.complete == 1000 && ab.failed == 0 && ab.longest_connect_ms >= 900,
+    );
+    books(&mut sheet, &trace);
+    sheet.quote(&trace.text, 3);
+    Ok(sheet)
+}
+
+#[derive(Deserialize)]
+struct GateFacts {
+    short: Gate,
+    long: Gate,
+}
+
+#[derive(Deserialize)]
+struct Gate {
+    ab: Ab,
+    status: i32,
+    queue: SsQueue,
+    counters: Counters,
+    trace: Recording,
+}
+
+pub(in super::super) fn python_ab_2048(facts: &Value) -> Result<Sheet> {
+    let facts: GateFacts = read(facts)?;
+    let mut sheet = Sheet::default();
+    for (gate, status) in [(&facts.short, 1), (&facts.long, 0)] {
+        let Gate { ab, counters, trace, .. } = gate;
+        let backlog = gate.queue.send_q;
+        let fits = (counters.overflows > 0) == (status == 1)
+            && trace.total() == counters.drops
+            && counters.drops == counters.overflows;
+        sheet.same(
+            format!("backlog {backlog}: overflows"),
+            figures!(
+                if status == 1 { "some" } else { "none" },
+                counters.overflows,
+                format!("{} drops", trace.total())
+            ),
+            fits && backlog == if status == 1 { 5 } else { 2048 },
+        );
+        sheet.same(
+            format!("backlog {backlog}: syndrop run -- ab"),
+            figures!(
+                "-",
+                format!("{} answers, slowest connect {} ms", ab.complete, ab.longest_connect_ms),
+                format!("exit status {}", gate.status)
+            ),
+            gate.status == status && ab.complete == 1000 && ab.failed == 0,
+        );
+        for flaw in trace.flaws() {
+            sheet.must(false, format!("backlog {backlog}: {flaw}"));
+        }
+    }
+    sheet.quote(&facts.long.trace.text, 0);
+    Ok(sheet)
+}
+
+#[derive(Deserialize)]
+struct SilentFacts {
+    queue: SsQueue,
+    memory_mib: Memory,
+    wget: Wget,
+    /// Lines of tcpdump.
+    packets: Vec<String>,
+    counters: Counters,
+    listeners: Vec<Snapshot>,
+    trace: Recording,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Memory {
+    mem_total: u32,
+    mem_available: u32,
+}
+
+#[derive(Deserialize)]
+struct Wget {
+    status: i32,
+    said: String,
+}
+
+pub(in super::super) fn silent_syn(facts: &Value) -> Result<Sheet> {
+    let facts: SilentFacts = read(facts)?;
+    let mut sheet = Sheet::default();
+    let has = |flags: &str| facts.packets.iter().filter(|line| line.contains(flags)).count();
+    let (syns, answers) = (has("Flags [S],"), has("Flags [S.],"));
+    let drops: Vec<_> = facts.trace.drops().collect();
+    let clients: BTreeSet<u16> = drops.iter().map(|it| it.peer.port).collect();
+    sheet.same(
+        "SYNs in tcpdump, from one client",
+        figures!("they arrive", syns, format!("attempts #1 to #{}", drops.len())),
+        syns >= 2 && clients.len() == 1 && drops.len() >= syns,
+    );
+    sheet.same(
+        "answers in tcpdump",
+        figures!("none", answers, "silent, each"),
+        answers == 0 && drops.iter().all(|it| it.outcome.as_deref() == Some("silent")),
+    );
+    let Memory { mem_total, mem_available } = facts.memory_mib;
+    sheet.same(
+        "memory",
+        figures!(
+            "plentiful",
+            format!("{mem_available} of {mem_total} MiB available"),
+            "no syn-nomem"
+        ),
+        mem_available > mem_total / 4 && facts.trace.count("syn-nomem") == 0,
+    );
+    sheet.same(
+        "what the client sees",
+        figures!("it hangs", facts.wget.said.lines().last().unwrap_or("nothing"), "-"),
+        facts.wget.status != 0 && facts.wget.said.contains("timed out"),
+    );
+    let all = drops.iter().all(|it| it.reason == FULL_SYN && it.accept_queue.is(129, 128));
+    sheet.same(
+        "the branch that dropped them",
+        figures!(
+            "a day of reading",
+            format!("ListenOverflows {}", facts.counters.overflows),
+            format!("{FULL_SYN}, 129>128")
+        ),
+        !drops.is_empty() && all && facts.counters.overflows > 0 && facts.queue.is(129, 128),
+    );
+    let listener = facts.listeners.iter().find(|it| it.bound.port == 80);
+    let listener = listener.context("syndrop lists no listener at port 80")?;
+    let owner = listener.owner.comm.as_deref().unwrap_or("nobody");
+    let set_by = listener.limit.set_by.as_deref().unwrap_or("nobody");
+    sheet.same(
+        "whose queue, and who set the limit",
+        figures!(
+            "nginx 511, somaxconn 128",
+            format!("Send-Q {}", facts.queue.send_q),
+            format!("{owner}, set by {set_by}")
+        ),
+        owner == "nginx" && set_by == "somaxconn",
+    );
+    books(&mut sheet, &facts.trace);
+    sheet.quote(&facts.trace.text, 4);
+    Ok(sheet)
+}
