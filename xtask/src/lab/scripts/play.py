@@ -13,6 +13,7 @@ import traceback
 import labs_accept
 import labs_syn
 import labs_web
+from world import LabError
 
 LABS = {**labs_syn.LABS, **labs_accept.LABS, **labs_web.LABS}
 LIMIT = 240
@@ -48,7 +49,8 @@ def play(name):
         report["facts"] = LABS[name](report["steps"])
     except Exception as error:
         report["error"] = f"{type(error).__name__}: {error}"
-        traceback.print_exc()
+        if not isinstance(error, (LabError, TimeoutError)):
+            traceback.print_exc()
     finally:
         signal.alarm(0)
     for _ in range(50):
