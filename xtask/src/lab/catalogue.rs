@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
-use super::judge::{accept, syn, web};
+use super::judge::{accept, silent, syn, web, workers};
 use super::sheet::Sheet;
 
 /// One published experiment.
@@ -82,7 +82,7 @@ pub(super) const LABS: &[Lab] = &[
             the stuck one its share: they wait until the queue is full, later ones are refused, and a \
             look at the port as a whole shows nothing unusual. With one listener that all workers \
             accept from, a stuck one takes nothing from the queue and costs only its own speed.",
-        judge: accept::stuck_worker,
+        judge: workers::stuck_worker,
     },
     Lab {
         name: "synq-table",
@@ -165,7 +165,7 @@ pub(super) const LABS: &[Lab] = &[
             out one branch after the other.",
         lesson: "Cookies protect the SYN queue only. A full accept queue drops SYNs before a cookie is \
             considered, without a word to the client and invisible to tools that watch kfree_skb.",
-        judge: web::silent_syn,
+        judge: silent::silent_syn,
     },
 ];
 

@@ -4,8 +4,10 @@
 //! and fails a lab that did not provoke what it is about.
 
 pub(super) mod accept;
+pub(super) mod silent;
 pub(super) mod syn;
 pub(super) mod web;
+pub(super) mod workers;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -14,6 +16,9 @@ use serde_json::Value;
 
 use super::recording::{Owner, Queue, Recording};
 use super::sheet::{Sheet, figures};
+
+/// The reason that most labs are about.
+const FULL_SYN: &str = "accept-queue-full-syn";
 
 /// How far the server's counters moved, as `nstat` says.
 #[derive(Debug, Deserialize)]

@@ -28,6 +28,7 @@ const PACKAGES: &[&str] = &[
     "apache2-utils",
     "hping3",
     "iproute2",
+    "net-tools",
     "nftables",
     "nginx",
     "nmap",
@@ -38,6 +39,7 @@ const PACKAGES: &[&str] = &[
 const PROGRAMS: &[&str] = &[
     "/usr/bin/ab",
     "/usr/bin/ip",
+    "/usr/bin/netstat",
     "/usr/bin/nmap",
     "/usr/bin/nstat",
     "/usr/bin/python3",

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::recording::Recording;
 use super::super::sheet::{Sheet, figures};
-use super::{Counters, Snapshot, SsQueue, books, read};
+use super::{Counters, FULL_SYN, Snapshot, SsQueue, books, read};
 
-const FULL_SYN: &str = "accept-queue-full-syn";
 /// Drops that count as overflows of the accept queue, and as dropped SYNs too.
 const OVERFLOWS: [&str; 3] = [FULL_SYN, "accept-queue-full-ack", "cookie-ack-accept-queue-full"];
 /// Drops that count as dropped SYNs alone.
 const SYN_QUEUE: [&str; 2] = ["syn-queue-full", "syn-backlog-reserved"];
+
+/// A guest has two.
+const OTHER_CPUS: u32 = 1;
 
 #[derive(Deserialize)]
 struct LoadedFacts {
@@ -55,7 +57,7 @@ fn sum(trace: &Recording, reasons: &[&str]) -> u64 {
 pub(in super::super) fn nginx_wrk(facts: &Value) -> Result<Sheet> {
     let facts: LoadedFacts = read(facts)?;
     let mut sheet = Sheet::default();
-    let [off, on] = &facts.rows[..] else { anyhow::bail!("not both settings were tried") };
+    let [off, on] = &facts.rows[..] else { bail!("not both settings were tried") };
     for row in [off, on] {
         loaded(&mut sheet, row)?;
     }
@@ -80,15 +82,20 @@ fn loaded(sheet: &mut Sheet, row: &Loaded) -> Result<()> {
             && owners == BTreeSet::from(["nginx"]),
     );
     let longest = row.trace.drops().filter_map(|it| it.accept_queue.len).max().unwrap_or(0);
-    sheet.same(
-        format!("{case}: Recv-Q, at most"),
-        figures!(
-            129,
-            format!("{} in {} looks", row.peak.recv_q, row.peak.looks),
-            format!("{longest}>128")
-        ),
-        row.peak.recv_q == 129 && longest == 129,
+    let peak = figures!(
+        129,
+        format!("{} in {} looks", row.peak.recv_q, row.peak.looks),
+        format!("{longest}>128")
     );
+    let most = 129..=129 + OTHER_CPUS;
+    let holds = most.contains(&row.peak.recv_q) && most.contains(&longest);
+    if [row.peak.recv_q, longest] == [129; 2] {
+        sheet.same(format!("{case}: Recv-Q, at most"), peak, holds);
+    } else {
+        let why = "The kernel looks at the length first and adds later, so two CPUs that do it at \
+            the same instant get one more in: the guest has two, and N + 2 is the most.";
+        sheet.explained(format!("{case}: Recv-Q, at most"), peak, holds, why);
+    }
     let why = "Counts depend on the load and on how long it lasts: the author had 30,000 connections \
         on a real network, the guest has 800 for five seconds, on two emulated CPUs.";
     let overflows = row.trace.counter("ListenOverflows");
@@ -137,11 +144,13 @@ struct PythonFacts {
     ab: Ab,
     queue: SsQueue,
     counters: Counters,
+    /// The two lines of `netstat -s`, each a number and words.
+    netstat: Vec<String>,
     trace: Recording,
 }
 
 pub(in super::super) fn python_ab(facts: &Value) -> Result<Sheet> {
-    let PythonFacts { ab, queue, counters, trace } = read(facts)?;
+    let PythonFacts { ab, queue, counters, netstat, trace } = read(facts)?;
     let mut sheet = Sheet::default();
     let here = format!("Send-Q {}", queue.send_q);
     // The server accepts all the while: now and then it takes one just before the length is read.
@@ -163,6 +172,12 @@ pub(in super::super) fn python_ab(facts: &Value) -> Result<Sheet> {
         figures!(9, counters.drops, format!("{} of {} explained by the same", drops.1, drops.0)),
         drops == overflows && trace.total() == drops.0 && trace.count(FULL_SYN) > 0,
         why,
+    );
+    let numbers: Vec<u64> =
+        netstat.iter().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+    sheet.must(
+        numbers == [counters.overflows, counters.drops],
+        format!("netstat -s says {netstat:?}, nstat {} and {}", counters.overflows, counters.drops),
     );
     let why = "The author wondered whether the overflow of the accept queue fills the SYN queue. It \
         does not: a refused SYN is counted on both lines and kept in neither queue.";
@@ -233,94 +248,5 @@ pub(in super::super) fn python_ab_2048(facts: &Value) -> Result<Sheet> {
         }
     }
     sheet.quote(&facts.long.trace.text, 0);
-    Ok(sheet)
-}
-
-#[derive(Deserialize)]
-struct SilentFacts {
-    queue: SsQueue,
-    memory_mib: Memory,
-    client: Client,
-    /// Lines of tcpdump.
-    packets: Vec<String>,
-    counters: Counters,
-    listeners: Vec<Snapshot>,
-    trace: Recording,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Memory {
-    mem_total: u32,
-    mem_available: u32,
-}
-
-#[derive(Deserialize)]
-struct Client {
-    status: i32,
-    said: String,
-}
-
-pub(in super::super) fn silent_syn(facts: &Value) -> Result<Sheet> {
-    let facts: SilentFacts = read(facts)?;
-    let mut sheet = Sheet::default();
-    let has = |flags: &str| facts.packets.iter().filter(|line| line.contains(flags)).count();
-    let (syns, answers) = (has("Flags [S],"), has("Flags [S.],"));
-    let drops: Vec<_> = facts.trace.drops().collect();
-    let clients: BTreeSet<u16> = drops.iter().map(|it| it.peer.port).collect();
-    sheet.same(
-        "SYNs in tcpdump, from one client",
-        figures!("they arrive", syns, format!("attempts #1 to #{}", drops.len())),
-        syns >= 2 && clients.len() == 1 && drops.len() >= syns,
-    );
-    sheet.same(
-        "answers in tcpdump",
-        figures!("none", answers, "silent, each"),
-        answers == 0 && drops.iter().all(|it| it.outcome.as_deref() == Some("silent")),
-    );
-    let Memory { mem_total, mem_available } = facts.memory_mib;
-    sheet.same(
-        "memory",
-        figures!(
-            "plentiful",
-            format!("{mem_available} of {mem_total} MiB available"),
-            "no syn-nomem"
-        ),
-        mem_available > mem_total / 4 && facts.trace.count("syn-nomem") == 0,
-    );
-    sheet.same(
-        "what the client sees",
-        figures!(
-            "it hangs",
-            facts.client.said.lines().find(|it| it.contains("timeout")).unwrap_or("no timeout"),
-            "-"
-        ),
-        facts.client.status != 0 && facts.client.said.contains("timeout specified has expired"),
-    );
-    let all = drops.iter().all(|it| it.reason == FULL_SYN && it.accept_queue.is(129, 128));
-    sheet.same(
-        "the branch that dropped them",
-        figures!(
-            "a day of reading",
-            format!("ListenOverflows {}", facts.counters.overflows),
-            format!("{FULL_SYN}, 129>128")
-        ),
-        !drops.is_empty() && all && facts.counters.overflows > 0 && facts.queue.is(129, 128),
-    );
-    let listener = facts.listeners.iter().find(|it| it.bound.port == 80);
-    let listener = listener.context("syndrop lists no listener at port 80")?;
-    let owner = listener.owner.comm.as_deref().unwrap_or("nobody");
-    let set_by = listener.limit.set_by.as_deref().unwrap_or("nobody");
-    sheet.same(
-        "whose queue, and who set the limit",
-        figures!(
-            "nginx 511, somaxconn 128",
-            format!("Send-Q {}", facts.queue.send_q),
-            format!("{owner}, set by {set_by}")
-        ),
-        owner == "nginx" && set_by == "somaxconn",
-    );
-    books(&mut sheet, &facts.trace);
-    sheet.quote(&facts.trace.text, 4);
     Ok(sheet)
 }

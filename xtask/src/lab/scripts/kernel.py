@@ -37,6 +37,22 @@ def listener(world, port):
     return None
 
 
+def listener_of_netstat(world, port):
+    """Recv-Q and Send-Q of one listener, as netstat has them."""
+    for line in world.run(SERVER, ["netstat", "-ltn"]).splitlines():
+        words = line.split()
+        if len(words) > 3 and words[3].endswith(f":{port}"):
+            return {"recv_q": int(words[1]), "send_q": int(words[2])}
+    return None
+
+
+def lines_of_netstat(world):
+    """The two lines of `netstat -s` about listeners, which count since the namespace began."""
+    said = world.run(SERVER, ["netstat", "-s"], "netstat -s | grep -i listen").splitlines()
+    wanted = ("listen queue of a socket overflowed", "to LISTEN sockets")
+    return [line.strip() for part in wanted for line in said if part in line]
+
+
 def sockets(world, host, *condition):
     """Sockets that are no listeners, with what TCP knows of each."""
     argv = ["ss", "-HOtnai", "state", "all", "exclude", "listening", *condition]

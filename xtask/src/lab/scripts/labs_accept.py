@@ -90,6 +90,7 @@ def acceptq_9(steps):
             "syn_sent": kernel.in_state(world, CLIENT, "syn-sent", PORT),
             "client_sockets": kernel.sockets(world, CLIENT),
             "queue": kernel.listener(world, PORT),
+            "netstat": kernel.listener_of_netstat(world, PORT),
             "counters": kernel.moved(world, before),
             "trace": trace.finish(),
         }

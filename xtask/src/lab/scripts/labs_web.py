@@ -152,6 +152,7 @@ def python_ab(steps):
             "ab": ab_figures(said),
             "queue": queue,
             "counters": kernel.moved(world, before),
+            "netstat": kernel.lines_of_netstat(world),
             "trace": trace.finish(),
         }
 
