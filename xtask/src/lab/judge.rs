@@ -104,3 +104,6 @@ fn books(sheet: &mut Sheet, trace: &Recording) {
 fn number(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,9 +20,9 @@ it; `cargo xtask lab all` plays them all and writes this page. Each compares wha
 if the three do not fit or if what it is about did not happen. Counts of packets differ from run to
 run. What all of it means for a server of yours: [queues.md](queues.md).
 
-The server and the client are network namespaces of one guest with a wire between them; both are
-10.9.0.0/24, the server is .1. Figures of `ss` are those of the server's listener unless they say
-otherwise.
+The server (10.9.0.1) and the client (10.9.0.2) are network namespaces of one guest with a wire
+between them. Where somebody used a small program of their own, in C or Go, a small one in Python
+makes the same system calls; everything else is the real thing from Debian's packages.
 ";
 
 /// One lab on one kernel.
@@ -116,7 +116,7 @@ fn section(out: &mut String, lab: &Lab, played: &[&Played]) {
         } else {
             format!(" ({})", kernels.iter().map(|it| series(it)).collect::<Vec<_>>().join(", "))
         };
-        let _ = writeln!(out, "\nDiffers{on}: {why}");
+        let _ = writeln!(out, "\nWhy{on}: {why}");
     }
     if let Some(sheet) = shown.sheet() {
         let _ = writeln!(out, "\nWhat syndrop printed on {}:\n\n```", shown.report.kernel);

@@ -37,7 +37,7 @@ def syns(world, port, count, shown=None):
         now = time.monotonic()
         if seen != last[0]:
             last[:] = [seen, now]
-        return hping.poll() is not None or (seen >= count * 0.8 and now - last[1] > 0.15)
+        return hping.poll() is not None or (seen >= count * 0.8 and now - last[1] > 0.3)
 
     until("the end of the SYNs", quiet)
     return hping
@@ -125,7 +125,7 @@ def backlog_synq(steps):
 FILTER = """table ip lab {
   chain input {
     type filter hook input priority 0;
-    tcp flags & (syn|ack) == (syn|ack) counter drop
+    tcp flags & (syn|ack) == (syn|ack) drop
   }
 }
 """
