@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{accept, syn};
 use crate::lab::sheet::Sheet;
 
-/// Of 5.10, with the fields that judges read.
+/// Of 6.12, with the fields that judges read.
 const HELD: &str = include_str!("fixtures/acceptq-9.json");
 const SCAN: &str = include_str!("fixtures/synq-4.json");
 

@@ -116,7 +116,7 @@ fn loaded(sheet: &mut Sheet, row: &Loaded) -> Result<()> {
         why,
     );
     let difference = drops.0.saturating_sub(overflows.0);
-    let why = "The difference are SYNs that met a full SYN queue, which only counts as a dropped SYN. \
+    let why = "The difference is made of SYNs that met a full SYN queue, which only counts as a dropped SYN. \
         With cookies on there are none of those, so the two lines agree, whatever the load.";
     sheet.explained(
         format!("{case}: the difference of the two"),
