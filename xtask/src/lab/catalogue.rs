@@ -46,7 +46,8 @@ pub(super) const LABS: &[Lab] = &[
             on the listener.",
         lesson: "On a listener Recv-Q is how many connections wait for accept(), and Send-Q is the \
             limit. Recv-Q = Send-Q + 1 is a full queue. A counter counts packets: one client that \
-            tries again and again looks like many, unless its packets are told apart.",
+            tries again and again looks like many, unless its packets are told apart. How often it \
+            tries is up to its own kernel: after 1, 3, 7 s, and since 6.5 after 1, 2, 3, 4, 5, 7 s.",
         judge: accept::acceptq_9,
     },
     Lab {

@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::catalogue::{LABS, Lab};
+use super::print;
 use super::sheet::{Fit, Row, Sheet};
 use super::stage::Report;
 use super::verdict::Verdict;
@@ -15,10 +16,10 @@ const PATH: &str = "docs/labs.md";
 const HEAD: &str = "# Published experiments, played again
 
 `cargo xtask lab NAME` plays one of them in a guest, with the same real programs and syndrop beside
-it; `cargo xtask lab all` plays them all and writes this page. Each compares what was published, what
-`ss`, `nstat` and the clients themselves see on this kernel, and what `syndrop --json` says, and fails
-if the three do not fit or if what it is about did not happen. Counts of packets differ from run to
-run. What all of it means for a server of yours: [queues.md](queues.md).
+it; `cargo xtask lab all` plays them all and writes this page. Each compares what was published,
+what `ss`, `nstat` and the clients themselves see on this kernel, and what `syndrop --json` says, and
+fails if the three do not fit or if what it is about did not happen. Counts of packets differ from
+run to run. What all of it means for a server of yours: [queues.md](queues.md).
 
 The server (10.9.0.1) and the client (10.9.0.2) are network namespaces of one guest with a wire
 between them. Where somebody used a small program of their own, in C or Go, a small one in Python
@@ -94,7 +95,8 @@ fn section(out: &mut String, lab: &Lab, played: &[&Played]) {
         .collect();
     // What is shown once is of the kernel in the middle, the stable release's in the usual run.
     let Some(shown) = played.get(played.len() / 2) else { return };
-    let _ = writeln!(out, "\n## {}\n\n**{}.** {}\n", lab.name, lab.title, lab.published);
+    let story = paragraph(&format!("**{}.** {}", lab.title, lab.published));
+    let _ = writeln!(out, "\n## {}\n\n{story}\n", lab.name);
     let _ = writeln!(out, "```console");
     for step in &shown.report.steps {
         let _ = writeln!(out, "{step}");
@@ -116,7 +118,7 @@ fn section(out: &mut String, lab: &Lab, played: &[&Played]) {
         } else {
             format!(" ({})", kernels.iter().map(|it| series(it)).collect::<Vec<_>>().join(", "))
         };
-        let _ = writeln!(out, "\nWhy{on}: {why}");
+        let _ = writeln!(out, "\n{}", paragraph(&format!("Why{on}: {why}")));
     }
     if let Some(sheet) = shown.sheet() {
         let _ = writeln!(out, "\nWhat syndrop printed on {}:\n\n```", shown.report.kernel);
@@ -125,7 +127,17 @@ fn section(out: &mut String, lab: &Lab, played: &[&Played]) {
         }
         let _ = writeln!(out, "```");
     }
-    let _ = writeln!(out, "\n{}", lab.lesson);
+    let _ = writeln!(out, "\n{}", paragraph(lab.lesson));
+    let verdicts = played.iter().map(|it| {
+        let Played { report, verdict, .. } = it;
+        format!("{} {}", series(&report.kernel), verdict.word())
+    });
+    let verdicts = verdicts.collect::<Vec<_>>().join("; ");
+    let _ = writeln!(out, "\n{}", paragraph(&format!("**Verdict:** {verdicts}.")));
+}
+
+fn paragraph(text: &str) -> String {
+    print::wrapped(text, "", print::WIDTH)
 }
 
 fn table(out: &mut String, sheets: &[(&str, &Sheet)]) {

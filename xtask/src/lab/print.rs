@@ -7,7 +7,7 @@ use super::sheet::{Fit, Row};
 use super::stage::Report;
 use super::verdict::Verdict;
 
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 const HEADS: [&str; 4] = ["", "published", "this kernel", "syndrop said"];
 /// Of the four columns; the rest is the gaps between them, and the mark.
 const COLUMNS: [usize; 4] = [32, 14, 22, 24];
@@ -98,7 +98,8 @@ fn broken(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-fn wrapped(text: &str, indent: &str, width: usize) -> String {
+/// The text in lines of at most so many characters, each behind the indent.
+pub(super) fn wrapped(text: &str, indent: &str, width: usize) -> String {
     let lines = broken(text, width - indent.len());
     lines.iter().map(|line| format!("{indent}{line}")).collect::<Vec<_>>().join("\n")
 }
