@@ -32,6 +32,7 @@ pub(crate) enum Task {
     },
     Bench(Bench),
     Demo(Demo),
+    Lab(Lab),
     Test(Test),
     Vm(Vm),
 }
@@ -69,6 +70,27 @@ pub(crate) struct Bench {
 pub(crate) struct Demo {
     #[command(flatten)]
     pub(crate) kernel: KernelChoice,
+}
+
+/// Play a published experiment again, with the real programs, and syndrop beside it.
+///
+/// Each lab says what was published, what this kernel does and what syndrop says of it, and fails
+/// if the three do not fit or nothing was provoked. Without NAME, the list. All of them on one
+/// kernel take some four minutes.
+#[derive(Args)]
+pub(crate) struct Lab {
+    /// Which one; `all` plays them all and writes docs/labs.md
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Kernel series from Debian's packages; for `all` 5.10, 6.12 and 7.3 if nothing is said
+    #[arg(long, value_name = "SERIES", num_args = 1..)]
+    pub(crate) kernel: Vec<String>,
+    /// Write what was measured to this directory too, a JSON file for each lab and kernel
+    #[arg(long, value_name = "DIR")]
+    pub(crate) facts: Option<PathBuf>,
+    /// Boot nothing: judge again what --facts wrote to this directory
+    #[arg(long, value_name = "DIR", conflicts_with = "facts")]
+    pub(crate) again: Option<PathBuf>,
 }
 
 /// Run the tests: host tests, lints, a report's page in a browser, the BPF object's freshness, the

@@ -16,6 +16,7 @@ mod elf;
 mod initramfs;
 mod interrupt;
 mod kernels;
+mod lab;
 mod machine;
 mod mirror;
 mod modules;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Task::Bpf { check } => bpf::build(check).map(|()| 0),
         Task::Bench(options) => bench::run(&options),
         Task::Demo(options) => demo::run(&options),
+        Task::Lab(options) => lab::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Vm(options) => vm::run(&options),
     };

@@ -60,7 +60,12 @@ pub(crate) struct Outfit {
 impl Outfit {
     /// The common ground of all guests of this kernel in which people and scripts work.
     pub(crate) fn new(kernel: &Kernel) -> Result<Self> {
-        let mut outfit = Self::bare(kernel, &artifact::guest()?)?;
+        Self::with_modules(kernel, &[])
+    }
+
+    /// The same with more modules of the kernel, loaded after the common ones.
+    pub(crate) fn with_modules(kernel: &Kernel, more: &[(&str, Need)]) -> Result<Self> {
+        let mut outfit = Self::with_init(kernel, &artifact::guest()?, more)?;
         // Busybox's own shell would prefer its applets to the real `ip` and `ss`.
         outfit.programs(PACKAGES, &["/usr/bin/bash", "/usr/bin/busybox"])?;
         outfit.archive.symlink("/usr/bin/sh", "bash");
@@ -69,6 +74,10 @@ impl Outfit {
 
     /// Only `guest` as PID 1 and the modules: no shell, no library.
     pub(crate) fn bare(kernel: &Kernel, guest: &Path) -> Result<Self> {
+        Self::with_init(kernel, guest, &[])
+    }
+
+    fn with_init(kernel: &Kernel, guest: &Path, more: &[(&str, Need)]) -> Result<Self> {
         let mut archive = Initramfs::new();
         archive.host_file("/init", guest, 0o755);
         // Also by name: its subcommands are programs for the guest.
@@ -82,7 +91,7 @@ impl Outfit {
             archive.bytes(path, *content, 0o644);
         }
         let mut outfit = Self { archive, plan: Plan::default() };
-        outfit.add_modules(kernel)?;
+        outfit.add_modules(kernel, more)?;
         Ok(outfit)
     }
 
@@ -160,6 +169,24 @@ impl Outfit {
         Ok(())
     }
 
+    /// All files below a directory of unpacked packages, at their own paths and without libraries of
+    /// theirs; directories named in `without` are left out.
+    pub(crate) fn data(&mut self, tree: &Tree, directory: &str, without: &[&str]) -> Result<()> {
+        let host = tree.resolve(directory.as_ref())?;
+        let listed = || format!("failed to list {}", host.display());
+        for entry in fs::read_dir(&host).with_context(listed)? {
+            let entry = entry.with_context(listed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let guest = format!("{directory}/{name}");
+            if entry.path().is_file() {
+                self.archive.host_file(&guest, &entry.path(), 0o644);
+            } else if entry.path().is_dir() && !without.contains(&name.as_str()) {
+                self.data(tree, &guest, without)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Sets a variable in the command's environment.
     pub(crate) fn variable(&mut self, name: &str, value: &str) {
         self.plan.env.push((name.to_owned(), value.to_owned()));
@@ -181,14 +208,14 @@ impl Outfit {
         Ok(file)
     }
 
-    fn add_modules(&mut self, kernel: &Kernel) -> Result<()> {
+    fn add_modules(&mut self, kernel: &Kernel, more: &[(&str, Need)]) -> Result<()> {
         // Without any, all that is needed must be built in; the guest says so if it is not.
         let Some(directory) = &kernel.modules else {
             return Ok(());
         };
         let path = |module: &Module| format!("/lib/modules/{}.ko", module.name);
         let modules = Modules::read(directory)?;
-        for module in modules.in_load_order(MODULES)? {
+        for module in modules.in_load_order(&[MODULES, more].concat())? {
             let path = path(&module);
             self.archive.bytes(&path, module.image, 0o644);
             self.plan.modules.push(path);

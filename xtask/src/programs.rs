@@ -20,6 +20,9 @@ const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 /// Where a loader looks for libraries without being told.
 const LIBRARY_DIRS: [&str; 2] = ["usr/lib/x86_64-linux-gnu", "usr/lib"];
 
+/// Links that a package's own script would make where it is installed: name and target.
+const ALTERNATIVES: &[(&str, &str)] = &[("libblas.so.3", "blas/libblas.so.3")];
+
 /// A file of the guest: where it goes there, and where it is here.
 pub(crate) type GuestFile = (PathBuf, PathBuf);
 
@@ -58,6 +61,7 @@ pub(crate) fn tree(packages: &[&str], release: Release) -> Result<Tree> {
         for deb in downloaded? {
             deb::unpack(&deb, &root, None)?;
         }
+        link_alternatives(&root)?;
         cache::remove(&debs)
     };
     let dir = if cache::refresh_wanted() {
@@ -77,6 +81,17 @@ fn lay_out(root: &Path) -> Result<()> {
         fs::create_dir_all(&real)
             .and_then(|()| symlink(Path::new("usr").join(name), root.join(name)))
             .with_context(|| format!("failed to create {}", real.display()))?;
+    }
+    Ok(())
+}
+
+fn link_alternatives(root: &Path) -> Result<()> {
+    let directory = root.join(LIBRARY_DIRS[0]);
+    for (name, target) in ALTERNATIVES {
+        if directory.join(target).exists() {
+            symlink(target, directory.join(name))
+                .with_context(|| format!("failed to link {name} in {}", directory.display()))?;
+        }
     }
     Ok(())
 }
