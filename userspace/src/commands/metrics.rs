@@ -18,7 +18,7 @@ use crate::decode::Listener;
 use crate::enrich::{Census, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, OwnerFilter, concerns};
-use crate::kernel::hooks::{self, Asked};
+use crate::kernel::hooks::Asked;
 use crate::listeners::{Place, Surveyor};
 use crate::metrics::{Gatherer, Scrape};
 use crate::render::{self, Exposition};
@@ -42,8 +42,7 @@ struct Unmeasured(#[source] aya::sys::SyscallError);
 pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
     let wanted = wanted(&arguments.filter, Notices::None)?;
     let filter = wanted.compile()?;
-    let before = arguments.filter.reasons.iter().any(|it| hooks::BEFORE_LISTENER.contains(it));
-    let before_listener = arguments.before_listener || before;
+    let before_listener = arguments.filter.before_listener(arguments.before_listener, &[]);
     let asked = Asked { notices: filter.notices, before_listener, ..Asked::default() };
     // Totals say all that is wanted.
     let settings = Settings { filter, detail: 0, rows: None, asked, verbose: arguments.verbose };

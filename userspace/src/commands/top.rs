@@ -18,7 +18,7 @@ use crate::cli;
 use crate::enrich::{self, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, OwnerFilter, concerns};
-use crate::kernel::hooks::{self, Asked};
+use crate::kernel::hooks::Asked;
 use crate::listeners::{Gap, Place, SurveyError, Surveyor};
 use crate::render;
 use crate::source::live::{self, Live, LiveError};
@@ -58,10 +58,9 @@ pub(super) fn run(arguments: &cli::Top) -> Result<Exit, Failure> {
         return Err(TopError::Dumb.into());
     }
     let filter = filter(&arguments.filter, Notices::None)?;
-    let before = |reason| hooks::BEFORE_LISTENER.contains(reason);
     let asked = Asked {
         notices: filter.notices,
-        before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
+        before_listener: arguments.filter.before_listener(arguments.before_listener, &[]),
         ..Asked::default()
     };
     let place = if filter.netns == 0 { Place::All } else { Place::One(filter.netns) };
