@@ -154,6 +154,13 @@ pub struct Trace {
     #[arg(long, value_name = "D", value_parser = duration)]
     pub interval: Option<Duration>,
 
+    /// Let the kernel measure how long the probes run; costs a little for every BPF program
+    ///
+    /// The summary says how often each probe ran, for how long, and what share of a CPU that is. The kernel then reads the clock twice for each run of any BPF program of the machine. It
+    /// takes CAP_SYS_ADMIN, unless kernel.bpf_stats_enabled is 1 already.
+    #[arg(long)]
+    pub stats: bool,
+
     /// How much of it is told one by one.
     #[command(flatten)]
     pub detail: Detail,

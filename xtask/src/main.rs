@@ -12,6 +12,7 @@ mod console;
 mod deb;
 mod demo;
 mod elf;
+mod gate;
 mod initramfs;
 mod interrupt;
 mod kernels;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Bpf { check } => bpf::build(check).map(|()| 0),
         Task::Demo(options) => demo::run(&options),
+        Task::Gate(options) => gate::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Vm(options) => vm::run(&options),
     };

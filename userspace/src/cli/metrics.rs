@@ -55,6 +55,9 @@ pub struct Metrics {
     pub max_listeners: u32,
 
     /// Let the kernel measure how long the probes run; costs a little for every BPF program
+    ///
+    /// syndrop_bpf_run_seconds_total has it, by program. The kernel then reads the clock twice for each run of any BPF program of the machine. It
+    /// takes CAP_SYS_ADMIN, unless kernel.bpf_stats_enabled is 1 already.
     #[arg(long)]
     pub stats: bool,
 

@@ -23,6 +23,7 @@ trace here: CMD does not run then. 126 if CMD cannot be executed, 127 if it is n
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that can be given or not")]
 pub struct Run {
     /// The command and its arguments; it starts when every probe is attached
     ///
@@ -60,6 +61,13 @@ pub struct Run {
     /// owners, not reasons and stages.
     #[arg(long)]
     pub latency: bool,
+
+    /// Let the kernel measure how long the probes run; costs a little for every BPF program
+    ///
+    /// The summary says how often each probe ran, for how long, and what share of a CPU that is. The kernel then reads the clock twice for each run of any BPF program of the machine. It
+    /// takes CAP_SYS_ADMIN, unless kernel.bpf_stats_enabled is 1 already.
+    #[arg(long)]
+    pub stats: bool,
 
     /// How much of it is told one by one.
     #[command(flatten)]

@@ -36,6 +36,13 @@ pub struct Top {
     #[arg(long)]
     pub before_listener: bool,
 
+    /// Let the kernel measure how long the probes run; costs a little for every BPF program
+    ///
+    /// A line of the head says how often they run, for how long, and what share of a CPU that is. The kernel then reads the clock twice for each run of any BPF program of the machine. It
+    /// takes CAP_SYS_ADMIN, unless kernel.bpf_stats_enabled is 1 already.
+    #[arg(long)]
+    pub stats: bool,
+
     /// What is shown.
     #[command(flatten)]
     pub filter: Filter,

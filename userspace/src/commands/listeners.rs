@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
 fn settings(arguments: &cli::Listeners) -> Option<Settings> {
     let asked = Asked { accept_latency: arguments.latency, listen_calls: true, ..Asked::default() };
     let filter = ebpf_probes::Filter::ALL;
-    let quiet = Settings { filter, detail: 0, rows: None, asked, verbose: false };
+    let quiet = Settings { filter, detail: 0, rows: None, asked, stats: false, verbose: false };
     (arguments.drops || arguments.latency).then_some(quiet)
 }
 

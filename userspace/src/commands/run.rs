@@ -79,7 +79,8 @@ fn settings(arguments: &cli::Run) -> Result<Settings, Failure> {
         listen_calls: true,
     };
     let cli::Detail { rate, rows } = arguments.detail;
-    Ok(Settings { filter, detail: rate, rows, asked, verbose: arguments.verbose })
+    let (stats, verbose) = (arguments.stats, arguments.verbose);
+    Ok(Settings { filter, detail: rate, rows, asked, stats, verbose })
 }
 
 async fn trace(

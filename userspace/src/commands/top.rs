@@ -67,8 +67,9 @@ pub(super) fn run(arguments: &cli::Top) -> Result<Exit, Failure> {
     let stop = stop::watch_for(&stop::OF_A_TERMINAL, restore)?;
     runtime()?.block_on(async {
         let (begin, surveys) = surveys(place, arguments.interval)?;
+        let (stats, verbose) = (arguments.stats, false);
         let source =
-            live::open(&Settings { filter, detail: DETAIL, rows: None, asked, verbose: false });
+            live::open(&Settings { filter, detail: DETAIL, rows: None, asked, stats, verbose });
         let source = source.map_err(|error| Failure::new(error.exit(), TopError::Trace(error)))?;
         // It ended only if it failed, which it says itself.
         let _ = begin.send(());

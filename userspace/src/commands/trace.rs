@@ -34,6 +34,7 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
         detail: arguments.detail.rate,
         rows: arguments.detail.rows,
         asked,
+        stats: arguments.stats,
         verbose: arguments.verbose,
     };
     if arguments.verbose {

@@ -34,7 +34,8 @@ use table::{Table, since};
 use waiting::Waiting;
 
 pub use application::SoFar;
-pub use cost::{Measuring, object_sha256};
+use cost::Measuring;
+pub use cost::object_sha256;
 pub use error::LiveError;
 
 pub(crate) mod application;
@@ -94,6 +95,8 @@ pub struct Live {
     before: Vec<Total>,
     /// What came while these were read.
     in_flight: InFlight,
+    /// Keeps the kernel measuring, if that was asked for.
+    measuring: Option<Measuring>,
     /// Holds the programs; they go with it.
     ebpf: Ebpf,
 }
@@ -106,6 +109,7 @@ pub struct Live {
 pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let time = Timestamp::now();
     Rights::read().check()?;
+    let measuring = settings.stats.then(Measuring::start).transpose()?;
     let gone = filter::shows_reason(&settings.filter, Reason::ClientGone);
     let filter = settings.filter;
     let widened = if gone { refused::widened(&filter) } else { filter };
@@ -147,6 +151,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
         baseline,
         before: rows,
         in_flight,
+        measuring,
         ebpf,
     })
 }
@@ -371,6 +376,7 @@ impl Source for Live {
             losses: Losses { sampled_out, clients_forgotten, ..self.losses()? },
             counters,
             latency: self.application.latency()?,
+            cost: self.measuring.as_ref().map(|_| self.cost()),
             backlogs: self.application.backlogs()?,
             owners: None,
         })

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ebpf_probes::{Counter, Filter, Reason};
 use jiff::Timestamp;
 
+use crate::cost::Cost;
 use crate::decode::{Bucket, ListenerId, SynDrop};
 use crate::incident::{Incident, Owner};
 use crate::kernel::hooks::Asked;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub rows: Option<u32>,
     /// What is watched beyond drops by a listener's own code.
     pub asked: Asked,
+    /// Whether the kernel shall measure how long the probes run.
+    pub stats: bool,
     /// Whether the probes shall log their own diagnostics to stderr.
     pub verbose: bool,
 }
@@ -195,6 +198,8 @@ pub struct Snapshot {
     pub counters: Vec<NetnsCounter>,
     /// How long connections waited for `accept()`, if that was asked for.
     pub latency: Option<AcceptLatency>,
+    /// What the probes cost, if that was asked for.
+    pub cost: Option<Cost>,
     /// What was given to `listen()`.
     pub backlogs: Backlogs,
     /// Who owned the listeners of a recording; `None` where today's processes are to be asked.

@@ -268,7 +268,8 @@ impl Source for Replay {
         let (counters, owners) = (counters.collect(), Some(owners.collect()));
         let latency = self.latency(summary, into);
         let backlogs = lines::backlogs(summary);
-        Ok(Snapshot { duration, totals, losses, counters, latency, backlogs, owners })
+        let cost = summary.probe_cost.as_ref().map(|line| lines::cost(line, duration));
+        Ok(Snapshot { duration, totals, losses, counters, latency, cost, backlogs, owners })
     }
 }
 

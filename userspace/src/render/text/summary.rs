@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use jiff::civil::Time;
 
+use super::cost::in_short;
 use super::{OrDash, Text};
 use crate::catalogue;
 use crate::reconcile::Line;
@@ -25,7 +26,7 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 
 impl Text {
     pub(super) fn write_summary(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-        let Summary { duration, totals, counters, losses, latency } = summary;
+        let Summary { duration, totals, counters, losses, latency, cost } = summary;
         let drops = totals.count();
         let bold = self.style(Style::new().bold());
         let seconds = duration.as_secs_f64();
@@ -52,6 +53,9 @@ impl Text {
         if let Some(latency) = latency {
             self.latency(out, latency)?;
         }
+        if let Some(cost) = cost {
+            self.cost(out, cost)?;
+        }
         self.balance(out, counters, losses, namespaces)?;
         self.losses(out, losses)
     }
@@ -63,7 +67,7 @@ impl Text {
         time: Time,
         summary: &Summary,
     ) -> io::Result<()> {
-        let Summary { duration, totals, counters, losses, latency: _ } = summary;
+        let Summary { duration, totals, counters, losses, latency: _, cost } = summary;
         let bold = self.style(Style::new().bold());
         let (hour, minute, second) = (time.hour(), time.minute(), time.second());
         let (drops, seconds) = (counted(totals.count(), "drop"), duration.as_secs_f64());
@@ -77,6 +81,9 @@ impl Text {
         }
         self.balance(out, counters, losses, several_namespaces(counters, &totals.by_listener))?;
         self.losses(out, losses)?;
+        if let Some(cost) = cost {
+            writeln!(out, "{}", in_short(cost))?;
+        }
         writeln!(out)
     }
 
