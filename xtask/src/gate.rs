@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -62,13 +62,15 @@ pub(crate) fn run(options: &Gate) -> Result<i32> {
 }
 
 /// A copy of the modules that are written in python, in a directory of the version's name.
-fn python_library(scratch: &Path) -> Result<std::path::PathBuf> {
+fn python_library(scratch: &Path) -> Result<PathBuf> {
     let tree = programs::tree(PACKAGES, Release::Own)?;
     let program = tree.resolve("/usr/bin/python3".as_ref())?;
     let version = program.file_name().context("python has no name")?.to_owned();
     let library = tree.resolve(&Path::new("/usr/lib").join(&version))?;
     let copy = scratch.join(&version);
     copy_modules(&library, &copy)
+        // Python complains where it is not there.
+        .and_then(|()| fs::create_dir(copy.join("lib-dynload")))
         .with_context(|| format!("failed to copy {}", library.display()))?;
     Ok(copy)
 }

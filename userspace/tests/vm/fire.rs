@@ -12,7 +12,7 @@ mod balance;
 mod namespaces;
 mod reader;
 mod restarts;
-mod siege;
+pub(crate) mod siege;
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]
