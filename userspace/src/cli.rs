@@ -27,8 +27,8 @@ use words::{detail, duration};
 
 const EXAMPLES: &str = "\
 Examples:
-  syndrop                               every drop until Ctrl-C, then the summary
-  syndrop -P 80,443 --peer 10.0.0.0/8   drops of two ports, of clients of one network
+  syndrop                               every drop until Ctrl-C, then a summary
+  syndrop -P 80,443 --peer 10.0.0.0/8   two ports, clients of one network
   syndrop -d 10s --json -o drops.json   record ten seconds
   syndrop replay drops.json             show a recording, without any rights
   syndrop -d 1m --fail-on-drop          exit with 1 if anything was dropped
@@ -37,7 +37,7 @@ Examples:
   syndrop doctor                        whether it would work here
   syndrop top                           all listeners live, on a whole screen
 
-Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run,
+Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run, \
 69 this kernel cannot do it, 77 not permitted.";
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -134,18 +134,18 @@ pub struct Trace {
     /// Add drops before the listener's code; costs a probe on every incoming TCP packet
     ///
     /// Drops by socket filters and cgroup programs, IPsec, TCP signatures, the TTL, the checksum
-    /// and TIME_WAIT, and SYNs with FIN or with two signatures. The kernel decides these where every incoming TCP packet
-    /// passes, data of established connections included, so probes run for each of them and not
-    /// only for handshakes.
+    /// and TIME_WAIT, and SYNs with FIN or with two signatures. The kernel decides these where
+    /// every incoming TCP packet passes, data of established connections included, so probes run
+    /// for each of them and not only for handshakes.
     #[arg(long)]
     pub before_listener: bool,
 
     /// Add how long connections waited for accept(), by listener, to the summary
     ///
-    /// That is direct evidence of a slow application. It costs two or three probes on every connection that a
-    /// listener of the machine gets, some hundred nanoseconds each, and up to 20 MB in the kernel.
-    /// Only filters that a connection can meet narrow it: ports, networks, families, namespaces and
-    /// owners, not reasons and stages.
+    /// That is direct evidence of a slow application. It costs two or three probes on every
+    /// connection that a listener of the machine gets, some hundred nanoseconds each, and up to
+    /// 20 MB in the kernel. Only filters that a connection can meet narrow it: ports, networks,
+    /// families, namespaces and owners, not reasons and stages.
     #[arg(long)]
     pub latency: bool,
 
@@ -156,7 +156,8 @@ pub struct Trace {
 
     /// Let the kernel measure how long the probes run; costs a little for every BPF program
     ///
-    /// The summary says how often each probe ran, for how long, and what share of a CPU that is. The kernel then reads the clock twice for each run of any BPF program of the machine. It
+    /// The summary says how often each probe ran, for how long, and what share of a CPU that is.
+    /// The kernel then reads the clock twice for each run of any BPF program of the machine. It
     /// takes CAP_SYS_ADMIN, unless kernel.bpf_stats_enabled is 1 already.
     #[arg(long)]
     pub stats: bool,

@@ -12,22 +12,24 @@ use crate::filter::{Netns, OwnerFilter};
 
 pub(super) const COLUMNS: &str = "\
 Columns:
-  ACCEPT-Q    finished connections that wait for accept(), and their limit; above it
-              the kernel refuses
+  ACCEPT-Q    finished connections that wait for accept(), and their limit;
+              above it the kernel refuses
   SYN-Q       half-open connections, and the same limit
   YOUNG       those of them whose SYN-ACK was not repeated yet
-  SET BY      what set the limit: the backlog that listen() was given, or somaxconn,
-              and then listen() was given as much or more
+  SET BY      what set the limit: the backlog that listen() was given, or
+              somaxconn, and then listen() was given as much or more
               With --drops or --latency, `clipped N` is what listen() was given,
               of which somaxconn left less
-  FIRST DROP  how many half-open connections wait when the first SYN is dropped, and
-              the reason, while the accept queue is not full; see `syndrop explain`
+  FIRST DROP  how many half-open connections wait when the first SYN is
+              dropped, and the reason, while the accept queue is not full; see
+              `syndrop explain`
   DROPS       with --drops or --latency: drops since syndrop watches
-  WAIT P50 …  with --latency: half of the connections that were accepted since then waited
-              in the accept queue no longer than this, 90 and 99 of 100, and all
+  WAIT P50 …  with --latency: half of the connections that were accepted since
+              then waited in the accept queue no longer than this, 90 and 99 of
+              100, and all
   OWNER       the lowest pid that holds the socket, and how many more do
 
-Without CAP_BPF and CAP_PERFMON the SYN queues are unknown, without root the owners of other
+Without CAP_BPF and CAP_PERFMON the SYN queues are unknown, without root the owners of other \
 users' sockets.";
 
 /// Arguments of `listeners`.
@@ -66,8 +68,8 @@ pub struct Listeners {
 
     /// The same, and add how long connections waited for accept(), as quantiles since then
     ///
-    /// It costs two or three more probes on every connection that a listener of the machine gets, some
-    /// hundred nanoseconds each, and up to 20 MB in the kernel.
+    /// It costs two or three more probes on every connection that a listener of the machine gets,
+    /// some hundred nanoseconds each, and up to 20 MB in the kernel.
     #[arg(short, long, requires = "watch")]
     pub latency: bool,
 

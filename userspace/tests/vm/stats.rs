@@ -27,7 +27,8 @@ fn measured(process: &mut Process) -> Result<BTreeMap<u32, (u64, u64)>> {
     let directory = format!("/proc/{}/fdinfo", process.child().id());
     let mut programs = BTreeMap::new();
     for entry in fs::read_dir(&directory).with_context(|| format!("failed to list {directory}"))? {
-        let text = fs::read_to_string(entry?.path())?;
+        // What was closed meanwhile is no program.
+        let Ok(text) = fs::read_to_string(entry?.path()) else { continue };
         let value = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name));
             line.and_then(|value| value.trim().parse::<u64>().ok())

@@ -26,6 +26,8 @@ pub(crate) const REASONS: [(u16, &str); 3] = [
 
 /// `tcp_max_syn_backlog`: the last quarter of it begins behind the 48th request.
 const MAX_SYN_BACKLOG: u32 = 64;
+/// `tcp_synack_retries`: requests stay for minutes, so that the last quarter stays reserved.
+const SYNACK_RETRIES: u32 = 12;
 /// SYNs of each CPU for the listener that gets few.
 const FEW: usize = 80;
 /// SYNs after which answers are read.
@@ -55,6 +57,7 @@ impl Castle {
         netns::enter_fresh()?;
         sysctl::set("net.ipv4.tcp_syncookies", 0)?;
         sysctl::set("net.ipv4.tcp_max_syn_backlog", MAX_SYN_BACKLOG)?;
+        sysctl::set("net.ipv4.tcp_synack_retries", SYNACK_RETRIES)?;
         let mut peers = [Peer::new(0)?, Peer::new(1)?];
         let backlogs = [(ACCEPT_QUEUE_FULL, 4), (SYN_QUEUE_FULL, 4), (LAST_QUARTER, 512)];
         let mut listeners = Vec::new();
