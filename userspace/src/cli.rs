@@ -90,7 +90,7 @@ pub enum Command {
     #[command(after_help = run::EXAMPLES, after_long_help = ids::with_list(run::EXAMPLES))]
     Run(Run),
     /// Say what a reason means, where it is in the kernel, and what to do about it
-    #[command(after_help = EXPLAIN_EXAMPLES)]
+    #[command(after_help = EXPLAIN_EXAMPLES, after_long_help = ids::with_list(EXPLAIN_EXAMPLES))]
     Explain(Explain),
     /// Say what this kernel and these rights allow, and what to do about what they do not
     ///

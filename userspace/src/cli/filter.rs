@@ -116,7 +116,7 @@ impl Filter {
     }
 }
 
-fn stages() -> impl TypedValueParser<Value = Stage> {
+pub(super) fn stages() -> impl TypedValueParser<Value = Stage> {
     let ids = Stage::ALL.iter().map(|&stage| catalogue::stage(stage));
     PossibleValuesParser::new(ids).try_map(|id| {
         let mut all = Stage::ALL.iter().copied();

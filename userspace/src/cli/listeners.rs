@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
+use ebpf_probes::{Reason, Stage};
 use ipnet::IpNet;
 
+use super::filter::stages;
 use super::words::{comm, duration, network};
+use super::{Filter, completions};
 use crate::decode::Family;
 use crate::filter::{Netns, OwnerFilter};
 
@@ -34,6 +37,7 @@ users' sockets.";
 
 /// Arguments of `listeners`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("traced").args(["drops", "latency"]).multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that can be given or not")]
 pub struct Listeners {
     /// Write JSON, one object a line, instead of text
@@ -133,12 +137,54 @@ pub struct ListenerFilter {
     /// Only this network namespace: inode number, path, or name of `ip netns`
     #[arg(long, value_name = "NETNS")]
     pub netns: Option<Netns>,
+
+    /// With --drops: count only drops of packets from an address of this network
+    #[arg(long, value_name = "CIDR", value_parser = network, requires = "traced")]
+    pub peer: Option<IpNet>,
+
+    /// With --drops: count only drops for these reasons; `syndrop explain` lists them
+    #[arg(
+        long = "reason",
+        value_name = "ID",
+        value_delimiter = ',',
+        value_parser = completions::DROPS,
+        hide_possible_values = true,
+        requires = "traced"
+    )]
+    pub reasons: Vec<Reason>,
+
+    /// With --drops: count only drops at these stages
+    #[arg(
+        long = "stage",
+        value_name = "STAGE",
+        value_delimiter = ',',
+        value_parser = stages(),
+        requires = "traced"
+    )]
+    pub stages: Vec<Stage>,
 }
 
 impl ListenerFilter {
     /// Whose listeners were asked for.
     pub fn owner(&self) -> OwnerFilter {
         OwnerFilter { pid: self.pid, comm: self.comm.clone() }
+    }
+
+    /// Which drops are counted: those that the same words show in other commands.
+    pub fn of_drops(&self) -> Filter {
+        Filter {
+            ports: self.ports.clone(),
+            local: self.local,
+            peer: self.peer,
+            v4: self.v4,
+            v6: self.v6,
+            pid: self.pid,
+            comm: self.comm.clone(),
+            netns: self.netns.clone(),
+            reasons: self.reasons.clone(),
+            notices: None,
+            stages: self.stages.clone(),
+        }
     }
 
     /// The IP version that was asked for.

@@ -14,6 +14,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::output::OutputError;
 use super::{runtime, stop, wanted};
 use crate::cli;
+use crate::cost::Cost;
 use crate::decode::Listener;
 use crate::enrich::{Census, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
@@ -142,7 +143,7 @@ impl Exporter {
         listeners.retain(|listener| listener.is_of(&self.owner));
         let mut scrape = self.gatherer.gather(&snapshot, &listeners);
         // Somebody else may let the kernel measure.
-        let mut programs = self.source.cost().programs;
+        let mut programs = Cost::of(snapshot.duration, self.source.program_costs()).programs;
         programs.sort_by(|one, other| one.program.cmp(&other.program));
         let seconds = programs.into_iter().map(|it| (it.program, it.time.as_secs_f64()));
         scrape.run_seconds = seconds.collect();

@@ -17,6 +17,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, sleep_until};
 
 use super::{Event, Losses, Lost, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
+use crate::cost::Cost;
 use crate::decode::{self, SynDrop};
 use crate::filter;
 use crate::kernel::fields::Need;
@@ -214,7 +215,7 @@ impl Live {
     pub fn so_far(&self) -> Result<SoFar, LiveError> {
         let mut drops = HashMap::new();
         for total in since(&self.before, self.table.rows()?) {
-            if !total.bucket.reason.is_notice() {
+            if total.bucket.shown && !total.bucket.reason.is_notice() {
                 *drops.entry(SoFar::key(&total.bucket.listener)).or_default() += total.count;
             }
         }
@@ -370,13 +371,14 @@ impl Source for Live {
         let shown = totals.iter().filter(|total| total.bucket.shown);
         let sampled_out = shown.map(|total| total.sampled_out).sum();
         let clients_forgotten = self.clients.forgotten()?;
+        let duration = self.started.elapsed();
         Ok(Snapshot {
-            duration: self.started.elapsed(),
+            duration,
             totals,
             losses: Losses { sampled_out, clients_forgotten, ..self.losses()? },
             counters,
             latency: self.application.latency()?,
-            cost: self.measuring.as_ref().map(|_| self.cost()),
+            cost: self.measuring.as_ref().map(|_| Cost::of(duration, self.program_costs())),
             backlogs: self.application.backlogs()?,
             owners: None,
         })

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::programs::OBJECT;
 use super::{Live, LiveError};
-use crate::cost::{Cost, ProgramCost};
+use crate::cost::ProgramCost;
 
 /// It says 1 where somebody turned it on for the whole machine.
 const SETTING: &str = "/proc/sys/kernel/bpf_stats_enabled";
@@ -56,13 +56,13 @@ pub fn object_sha256() -> &'static str {
 
 impl Live {
     /// What the probes cost since they were loaded, as far as the kernel measured it.
-    pub fn cost(&self) -> Cost {
+    pub fn program_costs(&self) -> Vec<ProgramCost> {
         let program = |(name, program): (&str, &Program)| {
             program.fd().ok()?;
             let info = program.info().ok()?;
             let program = name.to_owned();
             Some(ProgramCost { program, runs: info.run_count(), time: info.run_time() })
         };
-        Cost::of(self.started.elapsed(), self.ebpf.programs().filter_map(program).collect())
+        self.ebpf.programs().filter_map(program).collect()
     }
 }

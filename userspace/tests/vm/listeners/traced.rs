@@ -19,6 +19,8 @@ use crate::sysctl;
 
 const PORT: u16 = 8080;
 const SOMAXCONN: u32 = 8;
+/// The client whose refusal is counted.
+const WANTED: u16 = 9;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![Case::new("listeners::traced", traced)]
@@ -31,7 +33,11 @@ fn traced() -> Result<()> {
     let mut peer = Peer::new(0)?;
     let listener = Listener::new(Family::V4, peer.link().server(Family::V4), PORT, 1000)?;
     let (read, write) = rustix::pipe::pipe()?;
-    let mut command = command(&["listeners", "--json", "--watch", "0.1", "--drops", "--latency"]);
+    let mut words = vec!["listeners", "--json", "--watch", "0.1", "--drops", "--latency"];
+    // Of two clients that are refused, only one was asked for.
+    let wanted = peer.flow(Family::V4, WANTED, PORT).client.ip().to_string();
+    words.extend(["--peer", &wanted, "--stage", "syn"]);
+    let mut command = command(&words);
     command.stdout(write);
     let process = Process::start_as_is(command)?;
     let mut rows = BufReader::new(File::from(read)).lines();
@@ -70,13 +76,16 @@ fn traced() -> Result<()> {
         let flow = flow(&peer, client);
         peer.handshake(&flow)?;
     }
-    let refused = flow(&peer, 9);
-    peer.syn(&refused)?;
+    for client in [WANTED + 1, WANTED] {
+        let refused = flow(&peer, client);
+        peer.syn(&refused)?;
+    }
     until("a drop", &|row| row.drops == Some(1))?;
     listener.accept()?;
     until("an accepted connection", &|row| {
         row.accept_latency.is_some_and(|waited| {
-            waited.accepted == 1
+            row.drops == Some(1)
+                && waited.accepted == 1
                 && waited.max_s > 0.0
                 // One connection is all quantiles.
                 && waited.p50_s.total_cmp(&waited.max_s).is_eq()
