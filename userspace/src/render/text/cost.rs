@@ -32,6 +32,9 @@ impl fmt::Display for OfOneCpu {
 
 /// All of it in a line.
 pub(in crate::render) fn in_short(cost: &Cost) -> String {
+    if cost.runs() == 0 {
+        return "no probe ran".to_owned();
+    }
     let (runs, time) = (counted(cost.runs(), "time"), Short(cost.time()));
     format!("probes ran {runs} for {time}, {}", OfOneCpu(cost.share()))
 }
@@ -39,6 +42,9 @@ pub(in crate::render) fn in_short(cost: &Cost) -> String {
 impl Text {
     /// Under the reasons and listeners: what it took to know them.
     pub(super) fn cost(&self, out: &mut dyn Write, cost: &Cost) -> io::Result<()> {
+        if cost.programs.is_empty() {
+            return writeln!(out, "{}\n", in_short(cost));
+        }
         let bold = self.style(Style::new().bold());
         writeln!(out, "{bold}{:>8} {:>7} {:>7}  PROBE{bold:#}", "RUNS", "TIME", "EACH")?;
         for it in cost.programs.iter().take(PROGRAMS_MAX) {

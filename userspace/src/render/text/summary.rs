@@ -35,12 +35,14 @@ impl Text {
             writeln!(out, "{bold}no drops{bold:#} in {seconds:.1} s")?;
         } else {
             let drops = counted(drops, "drop");
-            let connections = number(totals.connections, "connection");
-            let clients = number(totals.clients, "client");
-            writeln!(
-                out,
-                "{bold}{drops}{bold:#} of {connections} from {clients} in {seconds:.1} s"
-            )?;
+            write!(out, "{bold}{drops}{bold:#}")?;
+            // Without any event nothing is known of them.
+            if totals.connections.count > 0 {
+                let connections = number(totals.connections, "connection");
+                let clients = number(totals.clients, "client");
+                write!(out, " of {connections} from {clients}")?;
+            }
+            writeln!(out, " in {seconds:.1} s")?;
         }
         writeln!(out)?;
         self.reasons(out, &totals.drops)?;
