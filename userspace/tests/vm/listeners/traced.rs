@@ -19,8 +19,9 @@ use crate::sysctl;
 
 const PORT: u16 = 8080;
 const SOMAXCONN: u32 = 8;
-/// The client whose refusal is counted.
-const WANTED: u16 = 9;
+/// The client whose refusal is counted, and one whose is not.
+const WANTED: u16 = 5;
+const UNWANTED: u16 = 9;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![Case::new("listeners::traced", traced)]
@@ -34,8 +35,8 @@ fn traced() -> Result<()> {
     let listener = Listener::new(Family::V4, peer.link().server(Family::V4), PORT, 1000)?;
     let (read, write) = rustix::pipe::pipe()?;
     let mut words = vec!["listeners", "--json", "--watch", "0.1", "--drops", "--latency"];
-    // Of two clients that are refused, only one was asked for.
-    let wanted = peer.flow(Family::V4, WANTED, PORT).client.ip().to_string();
+    // The first seven clients, so that of two that are refused only one was asked for.
+    let wanted = format!("{}/29", peer.flow(Family::V4, WANTED, PORT).client.ip());
     words.extend(["--peer", &wanted, "--stage", "syn"]);
     let mut command = command(&words);
     command.stdout(write);
@@ -76,7 +77,7 @@ fn traced() -> Result<()> {
         let flow = flow(&peer, client);
         peer.handshake(&flow)?;
     }
-    for client in [WANTED + 1, WANTED] {
+    for client in [UNWANTED, WANTED] {
         let refused = flow(&peer, client);
         peer.syn(&refused)?;
     }
