@@ -25,13 +25,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 Server(("127.0.0.1", 8000), functools.partial(Handler, directory="www")).serve_forever()
 PYTHON
-# It passes as soon as every request was answered, however late.
+# It passes as soon as every request was answered, however late: a client whose last ACK was refused
+# may wait for a minute, and the server, which has one thread, with it.
 cat > suite.sh <<'SUITE'
 python3 server.py "$1" &
 trap "kill $!" EXIT
 until ss -ltn | grep -q 127.0.0.1:8000; do sleep 0.1; done
-ab -q -s 60 -n 100 -c 10 http://127.0.0.1:8000/ > ab.txt || exit 9
-grep -q "^Complete requests: *100$" ab.txt && grep -q "^Failed requests: *0$" ab.txt || exit 8
+ab -q -s 300 -n 50 -c 10 http://127.0.0.1:8000/ > ab.txt || exit 9
+grep -q "^Complete requests: *50$" ab.txt && grep -q "^Failed requests: *0$" ab.txt || exit 8
 SUITE
 
 echo "-- backlog 5, ab -c 10"
