@@ -3,17 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use ebpf_probes::{Reason, Stage};
-use ipnet::IpNet;
+use ebpf_probes::Reason;
 
-use crate::catalogue;
-use crate::decode::Family;
-use crate::filter::{Netns, OwnerFilter};
 use crate::kernel::Choice;
 
 mod completions;
+mod filter;
 mod ids;
 mod listeners;
 mod metrics;
@@ -23,17 +19,18 @@ mod top;
 mod words;
 
 pub use completions::{Completions, For, script};
+pub use filter::Filter;
 pub use listeners::{ListenerFilter, Listeners, SortKey};
 pub use metrics::Metrics;
 pub use report::Report;
 pub use run::{Format, Run};
 pub use top::Top;
-use words::{comm, detail, duration, network};
+use words::{detail, duration};
 
 const EXAMPLES: &str = "\
 Examples:
-  syndrop                               every drop until Ctrl-C, then the summary
-  syndrop -P 80,443 --peer 10.0.0.0/8   drops of two ports, of clients of one network
+  syndrop                               every drop until Ctrl-C, then a summary
+  syndrop -P 80,443 --peer 10.0.0.0/8   two ports, clients of one network
   syndrop -d 10s --json -o drops.json   record ten seconds
   syndrop replay drops.json             show a recording, without any rights
   syndrop -d 1m --fail-on-drop          exit with 1 if anything was dropped
@@ -42,7 +39,7 @@ Examples:
   syndrop doctor                        whether it would work here
   syndrop top                           all listeners live, on a whole screen
 
-Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run,
+Exit status: 0 ended normally, 1 drops were seen with --fail-on-drop, 2 usage or could not run, \
 69 this kernel cannot do it, 77 not permitted.";
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -95,7 +92,7 @@ pub enum Command {
     #[command(after_help = run::EXAMPLES, after_long_help = ids::with_list(run::EXAMPLES))]
     Run(Run),
     /// Say what a reason means, where it is in the kernel, and what to do about it
-    #[command(after_help = EXPLAIN_EXAMPLES)]
+    #[command(after_help = EXPLAIN_EXAMPLES, after_long_help = ids::with_list(EXPLAIN_EXAMPLES))]
     Explain(Explain),
     /// Say what this kernel and these rights allow, and what to do about what they do not
     ///
@@ -139,18 +136,18 @@ pub struct Trace {
     /// Add drops before the listener's code; costs a probe on every incoming TCP packet
     ///
     /// Drops by socket filters and cgroup programs, IPsec, TCP signatures, the TTL, the checksum
-    /// and TIME_WAIT, and SYNs with FIN or with two signatures. The kernel decides these where every incoming TCP packet
-    /// passes, data of established connections included, so probes run for each of them and not
-    /// only for handshakes.
+    /// and TIME_WAIT, and SYNs with FIN or with two signatures. The kernel decides these where
+    /// every incoming TCP packet passes, data of established connections included, so probes run
+    /// for each of them and not only for handshakes.
     #[arg(long)]
     pub before_listener: bool,
 
     /// Add how long connections waited for accept(), by listener, to the summary
     ///
-    /// That is direct evidence of a slow application. It costs two or three probes on every connection that a
-    /// listener of the machine gets, some hundred nanoseconds each, and up to 20 MB in the kernel.
-    /// Only filters that a connection can meet narrow it: ports, networks, families, namespaces and
-    /// owners, not reasons and stages.
+    /// That is direct evidence of a slow application. It costs two or three probes on every
+    /// connection that a listener of the machine gets, some hundred nanoseconds each, and up to
+    /// 20 MB in the kernel. Only filters that a connection can meet narrow it: ports, networks,
+    /// families, namespaces and owners, not reasons and stages.
     #[arg(long)]
     pub latency: bool,
 
@@ -158,6 +155,14 @@ pub struct Trace {
     /// kernel's counters that explains
     #[arg(long, value_name = "D", value_parser = duration)]
     pub interval: Option<Duration>,
+
+    /// Let the kernel measure how long the probes run; costs a little for every BPF program
+    ///
+    /// The summary says how often each probe ran, for how long, and what share of a CPU that is.
+    /// The kernel then reads the clock twice for each run of any BPF program of the machine. It
+    /// takes CAP_SYS_ADMIN, unless kernel.bpf_stats_enabled is 1 already.
+    #[arg(long)]
+    pub stats: bool,
 
     /// How much of it is told one by one.
     #[command(flatten)]
@@ -202,7 +207,7 @@ pub struct Detail {
 pub struct Explain {
     /// A reason or a notice; all of them, by stage, if nothing is said
     #[arg(value_name = "ID", value_parser = completions::REASONS,
- hide_possible_values = true)]
+        hide_possible_values = true)]
     pub reason: Option<Reason>,
 
     /// Write JSON, one object a line, instead of text
@@ -248,111 +253,6 @@ pub struct Output {
     /// End after this many drops
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-}
-
-/// What is shown and counted; never what is explained.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Filters")]
-pub struct Filter {
-    /// Only these local ports
-    #[arg(
-        short = 'P',
-        long = "port",
-        value_name = "PORT",
-        value_delimiter = ',',
-        value_parser = clap::value_parser!(u16).range(1..)
-    )]
-    pub ports: Vec<u16>,
-
-    /// Only packets to an address of this network
-    #[arg(long, value_name = "CIDR", value_parser = network)]
-    pub local: Option<IpNet>,
-
-    /// Only packets from an address of this network
-    #[arg(long, value_name = "CIDR", value_parser = network)]
-    pub peer: Option<IpNet>,
-
-    /// Only IPv4, also where the listener is an IPv6 one
-    #[arg(short = '4', conflicts_with = "v6")]
-    pub v4: bool,
-
-    /// Only IPv6
-    #[arg(short = '6')]
-    pub v6: bool,
-
-    /// Only drops of listeners that this process holds
-    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
-    pub pid: Option<u32>,
-
-    /// Only drops of listeners that a process of this name holds
-    #[arg(long, value_name = "NAME", value_parser = comm)]
-    pub comm: Option<String>,
-
-    /// Only this network namespace: inode number, path, or name of `ip netns`
-    #[arg(long, value_name = "NETNS")]
-    pub netns: Option<Netns>,
-
-    /// Only these reasons; --help lists them all
-    ///
-    /// A notice that is named is shown too, and a reason that only --before-listener shows turns
-    /// that on, as if it had been asked for.
-    #[arg(
-        long = "reason",
-        value_name = "ID",
-        value_delimiter = ',',
-        value_parser = completions::REASONS,
- hide_possible_values = true
-    )]
-    pub reasons: Vec<Reason>,
-
-    /// Add events that are no drops: all of them, or these; --help lists them
-    ///
-    /// Off by default, because some of them come with every connection. They never count as drops,
-    /// nor for --count and --fail-on-drop. Where --reason names notices too, no others are added
-    /// than those that either names. A replay shows every notice of its recording unless --reason
-    /// or this option narrows them.
-    #[arg(
-        long,
-        value_name = "ID",
-        num_args = 0..=1,
-        value_delimiter = ',',
-        value_parser = completions::NOTICES,
- hide_possible_values = true
-    )]
-    pub notices: Option<Vec<Reason>>,
-
-    /// Only these stages
-    #[arg(
-        long = "stage",
-        value_name = "STAGE",
-        value_delimiter = ',',
-        value_parser = stages()
-    )]
-    pub stages: Vec<Stage>,
-}
-
-impl Filter {
-    /// Whose listeners were asked for.
-    pub fn owner(&self) -> OwnerFilter {
-        OwnerFilter { pid: self.pid, comm: self.comm.clone() }
-    }
-
-    /// The IP version that was asked for.
-    pub const fn family(&self) -> Option<Family> {
-        match (self.v4, self.v6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
-            _ => None,
-        }
-    }
-}
-
-fn stages() -> impl TypedValueParser<Value = Stage> {
-    let ids = Stage::ALL.iter().map(|&stage| catalogue::stage(stage));
-    PossibleValuesParser::new(ids).try_map(|id| {
-        let mut all = Stage::ALL.iter().copied();
-        all.find(|&stage| catalogue::stage(stage) == id).ok_or("no such stage")
-    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod kernel;
 
 pub mod catalogue;
+pub mod cost;
 pub mod decode;
 pub mod exit;
 pub mod filter;

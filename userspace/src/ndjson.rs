@@ -12,9 +12,11 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod cost;
 mod latency;
 mod listener;
 
+pub use cost::{CostLine, ProgramCostLine};
 pub use latency::{AcceptLatencyLine, LatencyLine, QuantilesLine};
 pub use listener::{AcceptedLine, FirstSynDroppedLine, LimitLine, ListenerStateLine, OwnerLine};
 
@@ -210,6 +212,9 @@ pub struct SummaryLine<'a> {
     /// Only where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accept_latency: Option<AcceptLatencyLine<'a>>,
+    /// Only where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_cost: Option<CostLine<'a>>,
 }
 
 /// The drops of one listener.

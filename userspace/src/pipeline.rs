@@ -244,6 +244,7 @@ impl Line<'_> {
             counters: reconcile(snapshot),
             losses: snapshot.losses,
             latency,
+            cost: snapshot.cost.clone(),
         }
     }
 

@@ -13,6 +13,7 @@ mod console;
 mod deb;
 mod demo;
 mod elf;
+mod gate;
 mod initramfs;
 mod interrupt;
 mod kernels;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Lab(options) => lab::run(&options),
+        Task::Gate(options) => gate::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Vm(options) => vm::run(&options),
     };

@@ -8,7 +8,7 @@ use crate::catalogue::{self, Entry};
 use crate::kernel::hooks::BEFORE_LISTENER;
 
 /// Columns of a list of ids, and where they begin.
-const COLUMNS: usize = 98;
+const COLUMNS: usize = 80;
 const INDENT: usize = 14;
 /// Words less alike than this have nothing to do with each other.
 const ALIKE: f64 = 0.7;

@@ -3,35 +3,41 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
+use ebpf_probes::{Reason, Stage};
 use ipnet::IpNet;
 
+use super::filter::stages;
 use super::words::{comm, duration, network};
+use super::{Filter, completions};
 use crate::decode::Family;
 use crate::filter::{Netns, OwnerFilter};
 
 pub(super) const COLUMNS: &str = "\
 Columns:
-  ACCEPT-Q    finished connections that wait for accept(), and their limit; above it
-              the kernel refuses
+  ACCEPT-Q    finished connections that wait for accept(), and their limit;
+              above it the kernel refuses
   SYN-Q       half-open connections, and the same limit
   YOUNG       those of them whose SYN-ACK was not repeated yet
-  SET BY      what set the limit: the backlog that listen() was given, or somaxconn,
-              and then listen() was given as much or more
+  SET BY      what set the limit: the backlog that listen() was given, or
+              somaxconn, and then listen() was given as much or more
               With --drops or --latency, `clipped N` is what listen() was given,
               of which somaxconn left less
-  FIRST DROP  how many half-open connections wait when the first SYN is dropped, and
-              the reason, while the accept queue is not full; see `syndrop explain`
+  FIRST DROP  how many half-open connections wait when the first SYN is
+              dropped, and the reason, while the accept queue is not full; see
+              `syndrop explain`
   DROPS       with --drops or --latency: drops since syndrop watches
-  WAIT P50 …  with --latency: half of the connections that were accepted since then waited
-              in the accept queue no longer than this, 90 and 99 of 100, and all
+  WAIT P50 …  with --latency: half of the connections that were accepted since
+              then waited in the accept queue no longer than this, 90 and 99 of
+              100, and all
   OWNER       the lowest pid that holds the socket, and how many more do
 
-Without CAP_BPF and CAP_PERFMON the SYN queues are unknown, without root the owners of other
+Without CAP_BPF and CAP_PERFMON the SYN queues are unknown, without root the owners of other \
 users' sockets.";
 
 /// Arguments of `listeners`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("traced").args(["drops", "latency"]).multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that can be given or not")]
 pub struct Listeners {
     /// Write JSON, one object a line, instead of text
@@ -66,8 +72,8 @@ pub struct Listeners {
 
     /// The same, and add how long connections waited for accept(), as quantiles since then
     ///
-    /// It costs two or three more probes on every connection that a listener of the machine gets, some
-    /// hundred nanoseconds each, and up to 20 MB in the kernel.
+    /// It costs two or three more probes on every connection that a listener of the machine gets,
+    /// some hundred nanoseconds each, and up to 20 MB in the kernel.
     #[arg(short, long, requires = "watch")]
     pub latency: bool,
 
@@ -131,12 +137,54 @@ pub struct ListenerFilter {
     /// Only this network namespace: inode number, path, or name of `ip netns`
     #[arg(long, value_name = "NETNS")]
     pub netns: Option<Netns>,
+
+    /// With --drops: count only drops of packets from an address of this network
+    #[arg(long, value_name = "CIDR", value_parser = network, requires = "traced")]
+    pub peer: Option<IpNet>,
+
+    /// With --drops: count only drops for these reasons; `syndrop explain` lists them
+    #[arg(
+        long = "reason",
+        value_name = "ID",
+        value_delimiter = ',',
+        value_parser = completions::DROPS,
+        hide_possible_values = true,
+        requires = "traced"
+    )]
+    pub reasons: Vec<Reason>,
+
+    /// With --drops: count only drops at these stages
+    #[arg(
+        long = "stage",
+        value_name = "STAGE",
+        value_delimiter = ',',
+        value_parser = stages(),
+        requires = "traced"
+    )]
+    pub stages: Vec<Stage>,
 }
 
 impl ListenerFilter {
     /// Whose listeners were asked for.
     pub fn owner(&self) -> OwnerFilter {
         OwnerFilter { pid: self.pid, comm: self.comm.clone() }
+    }
+
+    /// Which drops are counted: those that the same words show in other commands.
+    pub fn of_drops(&self) -> Filter {
+        Filter {
+            ports: self.ports.clone(),
+            local: self.local,
+            peer: self.peer,
+            v4: self.v4,
+            v6: self.v6,
+            pid: self.pid,
+            comm: self.comm.clone(),
+            netns: self.netns.clone(),
+            reasons: self.reasons.clone(),
+            notices: None,
+            stages: self.stages.clone(),
+        }
     }
 
     /// The IP version that was asked for.

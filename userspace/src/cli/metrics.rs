@@ -20,8 +20,8 @@ What Prometheus needs in scrape_configs:
     static_configs:
       - targets: ['localhost:19435']
 
-Costs: the probes are those of `syndrop trace`, which run for packets of handshakes. A scrape
-reads the totals, the kernel's counters and every listener: some milliseconds, more with many
+Costs: the probes are those of `syndrop trace`, which run for packets of handshakes. A scrape \
+reads the totals, the kernel's counters and every listener: some milliseconds, more with many \
 network namespaces. docs/metrics.md lists the metrics and has rules for alerts.";
 
 /// Arguments of `metrics`.
@@ -55,6 +55,10 @@ pub struct Metrics {
     pub max_listeners: u32,
 
     /// Let the kernel measure how long the probes run; costs a little for every BPF program
+    ///
+    /// syndrop_bpf_run_seconds_total has it, by program. The kernel then reads the clock twice for
+    /// each run of any BPF program of the machine. It takes CAP_SYS_ADMIN, unless
+    /// kernel.bpf_stats_enabled is 1 already.
     #[arg(long)]
     pub stats: bool,
 

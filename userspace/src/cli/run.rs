@@ -11,19 +11,20 @@ use crate::kernel::Choice;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  syndrop run -- cargo test                        fail if a test's server drops a connection
+  syndrop run -- cargo test                        fail if a server drops any
   syndrop run --max-drops 3 -P 8080 -- ./load.sh   let three of one port pass
   syndrop run --only accept-queue-full-syn,accept-queue-full-ack -- ./load.sh
   syndrop run --format junit -o drops.xml -- make check
   syndrop run --format markdown -o \"$GITHUB_STEP_SUMMARY\" -- make check
-  syndrop run --format json -o drops.json -- make check; syndrop replay drops.json
+  syndrop run --format json -o drops.json -- make check
 
-Exit status: that of CMD if it failed (128 and the number of the signal if one killed it), else 1
-if more drops than allowed were seen, else 0. 125 if syndrop itself failed, above all if it cannot
+Exit status: that of CMD if it failed (128 and the number of the signal if one killed it), else 1 \
+if more drops than allowed were seen, else 0. 125 if syndrop itself failed, above all if it cannot \
 trace here: CMD does not run then. 126 if CMD cannot be executed, 127 if it is not there.";
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that can be given or not")]
 pub struct Run {
     /// The command and its arguments; it starts when every probe is attached
     ///
@@ -55,12 +56,20 @@ pub struct Run {
 
     /// Add how long connections waited for accept(), by listener, to the summary
     ///
-    /// That is direct evidence of a slow application. It costs two or three probes on every connection that a
-    /// listener of the machine gets, some hundred nanoseconds each, and up to 20 MB in the kernel.
-    /// Only filters that a connection can meet narrow it: ports, networks, families, namespaces and
-    /// owners, not reasons and stages.
+    /// That is direct evidence of a slow application. It costs two or three probes on every
+    /// connection that a listener of the machine gets, some hundred nanoseconds each, and up to
+    /// 20 MB in the kernel. Only filters that a connection can meet narrow it: ports, networks,
+    /// families, namespaces and owners, not reasons and stages.
     #[arg(long)]
     pub latency: bool,
+
+    /// Let the kernel measure how long the probes run; costs a little for every BPF program
+    ///
+    /// The summary says how often each probe ran, for how long, and what share of a CPU that is.
+    /// The kernel then reads the clock twice for each run of any BPF program of the machine. It
+    /// takes CAP_SYS_ADMIN, unless kernel.bpf_stats_enabled is 1 already.
+    #[arg(long)]
+    pub stats: bool,
 
     /// How much of it is told one by one.
     #[command(flatten)]

@@ -66,3 +66,18 @@ fn listeners_are_watched_at_a_pace_of_one_s_own_or_not() {
     let both = ["syndrop", "listeners", "--all-netns", "--netns", "blue"];
     assert!(Cli::try_parse_from(both).is_err());
 }
+
+/// Running text is wrapped to the terminal's width; what is laid out by hand must fit.
+#[test]
+fn examples_and_lists_fit_80_columns() {
+    let mut command = Cli::command();
+    command.build();
+    for command in std::iter::once(&command).chain(command.get_subcommands()) {
+        let help = [command.get_after_help(), command.get_after_long_help()];
+        for text in help.into_iter().flatten().map(ToString::to_string) {
+            let mut by_hand = text.lines().filter(|line| line.starts_with("  "));
+            let long = by_hand.find(|line| line.chars().count() > 80);
+            assert_eq!(long, None, "{}", command.get_name());
+        }
+    }
+}

@@ -13,13 +13,14 @@ const SHORTEST: Duration = Duration::from_millis(100);
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  sudo syndrop top                   every listener, the one with most drops first
+  sudo syndrop top                   every listener, most drops first
   sudo syndrop top -P 80,443 -i 5s   two ports, a look every five seconds
   sudo syndrop top --sort rate       what drops most just now first
 
-Keys: q quits, ? tells the others. stdout must be a terminal; colours are left out where NO_COLOR
-is set. Exit status: 0 ended by q, a signal, or a terminal that went away, 2 usage or could not
-run, 69 this kernel cannot do it, 77 not permitted.";
+Keys: q quits, ? tells the others. stdout must be a terminal; colours are left out where NO_COLOR \
+is set.
+
+Exit status: 0 ended by q, a signal, or a terminal that went away, 2 usage or could not run, 69 this kernel cannot do it, 77 not permitted.";
 
 /// Arguments of `top`.
 #[derive(Debug, Args)]
@@ -35,6 +36,14 @@ pub struct Top {
     /// Add drops before the listener's code; costs a probe on every incoming TCP packet
     #[arg(long)]
     pub before_listener: bool,
+
+    /// Let the kernel measure how long the probes run; costs a little for every BPF program
+    ///
+    /// A line of the head says how often they run, for how long, and what share of a CPU that is.
+    /// The kernel then reads the clock twice for each run of any BPF program of the machine. It
+    /// takes CAP_SYS_ADMIN, unless kernel.bpf_stats_enabled is 1 already.
+    #[arg(long)]
+    pub stats: bool,
 
     /// What is shown.
     #[command(flatten)]

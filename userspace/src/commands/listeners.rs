@@ -9,12 +9,12 @@ use std::thread;
 use jiff::Timestamp;
 
 use super::output::{OutputError, colour, create};
-use super::{runtime, stop};
+use super::{filter, runtime, stop};
 use crate::cli::{self, ListenerFilter, SortKey};
 use crate::decode::{Family, Listener};
 use crate::enrich::{self, OwnedListener};
 use crate::exit::{Exit, Failure};
-use crate::kernel::Choice;
+use crate::filter::Notices;
 use crate::kernel::hooks::Asked;
 use crate::kernel::syn_queue::Belief;
 use crate::listeners::{Place, Surveyor};
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
     let stop = stop::watch()?;
     runtime()?.block_on(async {
         tokio::pin!(stop);
-        let live = settings(arguments).map(|settings| live::open(&settings)).transpose();
+        let live = settings(arguments)?.map(|settings| live::open(&settings)).transpose();
         let live = live.map_err(|error| Failure::new(error.exit(), error))?;
         if let Some(live) = &live {
             // Nobody is told that stderr is gone.
@@ -88,12 +88,19 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
 }
 
 /// How to trace, if that is wanted: drops are counted, and none of them is told of.
-fn settings(arguments: &cli::Listeners) -> Option<Settings> {
-    let asked = Asked { accept_latency: arguments.latency, listen_calls: true, ..Asked::default() };
-    let filter = ebpf_probes::Filter::ALL;
-    let quiet =
-        Settings { filter, detail: 0, rows: None, asked, attach: Choice::Auto, verbose: false };
-    (arguments.drops || arguments.latency).then_some(quiet)
+fn settings(arguments: &cli::Listeners) -> Result<Option<Settings>, Failure> {
+    if !arguments.drops && !arguments.latency {
+        return Ok(None);
+    }
+    let of_drops = arguments.filter.of_drops();
+    let asked = Asked {
+        notices: 0,
+        before_listener: of_drops.before_listener(false, &[]),
+        accept_latency: arguments.latency,
+        listen_calls: true,
+    };
+    let filter = filter(&of_drops, Notices::None)?;
+    Ok(Some(Settings { detail: 0, asked, ..Settings::of(filter) }))
 }
 
 /// Which SYN is dropped first is not certain.

@@ -14,16 +14,16 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::output::OutputError;
 use super::{runtime, stop, wanted};
 use crate::cli;
+use crate::cost::Cost;
 use crate::decode::Listener;
 use crate::enrich::{Census, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, OwnerFilter, concerns};
-use crate::kernel::Choice;
-use crate::kernel::hooks::{self, Asked};
+use crate::kernel::hooks::Asked;
 use crate::listeners::{Place, Surveyor};
 use crate::metrics::{Gatherer, Scrape};
 use crate::render::{self, Exposition};
-use crate::source::live::{Live, Measuring, object_sha256};
+use crate::source::live::{Live, object_sha256};
 use crate::source::{Occasion, Settings, Source, live};
 
 mod server;
@@ -35,26 +35,14 @@ const WAITING: usize = 4;
 /// To find out who holds what takes a walk through every process.
 const OWNERS_FRESH: Duration = Duration::from_secs(30);
 
-/// The kernel does not measure.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to let the kernel measure its BPF programs; leave --stats out, or run as root")]
-struct Unmeasured(#[source] aya::sys::SyscallError);
-
 pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
     let wanted = wanted(&arguments.filter, Notices::None)?;
     let filter = wanted.compile()?;
-    let before = arguments.filter.reasons.iter().any(|it| hooks::BEFORE_LISTENER.contains(it));
-    let before_listener = arguments.before_listener || before;
+    let before_listener = arguments.filter.before_listener(arguments.before_listener, &[]);
     let asked = Asked { notices: filter.notices, before_listener, ..Asked::default() };
     // Totals say all that is wanted.
-    let settings = Settings {
-        filter,
-        detail: 0,
-        rows: None,
-        asked,
-        attach: Choice::Auto,
-        verbose: arguments.verbose,
-    };
+    let (stats, verbose) = (arguments.stats, arguments.verbose);
+    let settings = Settings { detail: 0, asked, stats, verbose, ..Settings::of(filter) };
     if arguments.verbose {
         render::diagnostics_to_stderr();
     }
@@ -67,7 +55,6 @@ pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
         };
         let source = live::open(&settings);
         let source = source.map_err(|error| Failure::new(error.exit(), error))?;
-        let measuring = arguments.stats.then(Measuring::start).transpose().map_err(Unmeasured)?;
         let place = wanted.netns.map_or(Place::All, Place::One);
         let gatherer = Gatherer::new(arguments.max_listeners.try_into().unwrap_or(usize::MAX));
         let mut exporter = Exporter {
@@ -89,7 +76,6 @@ pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
         }
         let file = arguments.output.as_deref();
         exporter.run(asked, file, arguments.interval, stop).await?;
-        drop(measuring);
         Ok(Exit::Ended)
     })
 }
@@ -156,8 +142,11 @@ impl Exporter {
         let mut listeners = self.owners.of(listeners);
         listeners.retain(|listener| listener.is_of(&self.owner));
         let mut scrape = self.gatherer.gather(&snapshot, &listeners);
-        let times = self.source.run_times().into_iter();
-        scrape.run_seconds = times.map(|(name, time)| (name, time.as_secs_f64())).collect();
+        // Somebody else may let the kernel measure.
+        let mut programs = Cost::of(snapshot.duration, self.source.program_costs()).programs;
+        programs.sort_by(|one, other| one.program.cmp(&other.program));
+        let seconds = programs.into_iter().map(|it| (it.program, it.time.as_secs_f64()));
+        scrape.run_seconds = seconds.collect();
         scrape.object_sha256 = object_sha256();
         Ok(scrape)
     }

@@ -7,7 +7,7 @@ use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::filter::Notices;
 use crate::gate::Gate;
-use crate::kernel::hooks::{self, Asked};
+use crate::kernel::hooks::Asked;
 use crate::pipeline::{self, Limits, PipelineError};
 use crate::render;
 use crate::source::live;
@@ -70,17 +70,17 @@ fn failed(error: CommandError) -> Failure {
 
 fn settings(arguments: &cli::Run) -> Result<Settings, Failure> {
     let filter = filter(&arguments.filter, Notices::None)?;
-    let mut named = arguments.filter.reasons.iter().chain(&arguments.only);
-    let before = named.any(|reason| hooks::BEFORE_LISTENER.contains(reason));
     let asked = Asked {
         notices: filter.notices,
-        before_listener: arguments.before_listener || before,
+        before_listener: arguments
+            .filter
+            .before_listener(arguments.before_listener, &arguments.only),
         accept_latency: arguments.latency,
         listen_calls: true,
     };
     let cli::Detail { rate, rows } = arguments.detail;
-    let cli::Run { attach, verbose, .. } = *arguments;
-    Ok(Settings { filter, detail: rate, rows, asked, attach, verbose })
+    let cli::Run { attach, stats, verbose, .. } = *arguments;
+    Ok(Settings { filter, detail: rate, rows, asked, attach, stats, verbose })
 }
 
 async fn trace(

@@ -18,8 +18,7 @@ use crate::cli;
 use crate::enrich::{self, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, OwnerFilter, concerns};
-use crate::kernel::Choice;
-use crate::kernel::hooks::{self, Asked};
+use crate::kernel::hooks::Asked;
 use crate::listeners::{Gap, Place, SurveyError, Surveyor};
 use crate::render;
 use crate::source::live::{self, Live, LiveError};
@@ -59,24 +58,18 @@ pub(super) fn run(arguments: &cli::Top) -> Result<Exit, Failure> {
         return Err(TopError::Dumb.into());
     }
     let filter = filter(&arguments.filter, Notices::None)?;
-    let before = |reason| hooks::BEFORE_LISTENER.contains(reason);
     let asked = Asked {
         notices: filter.notices,
-        before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
+        before_listener: arguments.filter.before_listener(arguments.before_listener, &[]),
         ..Asked::default()
     };
     let place = if filter.netns == 0 { Place::All } else { Place::One(filter.netns) };
     let stop = stop::watch_for(&stop::OF_A_TERMINAL, restore)?;
     runtime()?.block_on(async {
         let (begin, surveys) = surveys(place, arguments.interval)?;
-        let source = live::open(&Settings {
-            filter,
-            detail: DETAIL,
-            rows: None,
-            asked,
-            attach: Choice::Auto,
-            verbose: false,
-        });
+        let stats = arguments.stats;
+        let settings = Settings { detail: DETAIL, asked, stats, ..Settings::of(filter) };
+        let source = live::open(&settings);
         let source = source.map_err(|error| Failure::new(error.exit(), TopError::Trace(error)))?;
         // It ended only if it failed, which it says itself.
         let _ = begin.send(());

@@ -8,7 +8,7 @@ use super::{filter, runtime, stop};
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::filter::Notices;
-use crate::kernel::hooks::{self, Asked};
+use crate::kernel::hooks::Asked;
 use crate::pipeline::Limits;
 use crate::render;
 use crate::source::{Settings, Source, live};
@@ -23,10 +23,9 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
         return Err(NoneToCount.into());
     }
     let filter = filter(&arguments.filter, Notices::None)?;
-    let before = |reason| hooks::BEFORE_LISTENER.contains(reason);
     let asked = Asked {
         notices: filter.notices,
-        before_listener: arguments.before_listener || arguments.filter.reasons.iter().any(before),
+        before_listener: arguments.filter.before_listener(arguments.before_listener, &[]),
         accept_latency: arguments.latency,
         listen_calls: true,
     };
@@ -36,6 +35,7 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
         rows: arguments.detail.rows,
         asked,
         attach: arguments.attach,
+        stats: arguments.stats,
         verbose: arguments.verbose,
     };
     if arguments.verbose {

@@ -184,7 +184,8 @@ impl<'a> From<&'a AcceptLatency> for AcceptLatencyLine<'a> {
 }
 
 impl<'a> From<&'a Summary> for SummaryLine<'a> {
-    fn from(Summary { duration, totals, counters, losses, latency }: &'a Summary) -> Self {
+    fn from(summary: &'a Summary) -> Self {
+        let Summary { duration, totals, counters, losses, latency, cost } = summary;
         let counter = |line: &reconcile::Line| CounterLine {
             netns: line.netns,
             name: line.counter.name().into(),
@@ -209,6 +210,7 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
             forgotten_clients: losses.clients_forgotten,
             unfollowed_clients: losses.clients_unfollowed,
             accept_latency: latency.as_ref().map(Into::into),
+            probe_cost: cost.as_ref().map(Into::into),
         }
     }
 }

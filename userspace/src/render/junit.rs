@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::finding::{Finding, figures, findings};
+use super::text::cost::in_short;
 use super::{Foreign, Render, Summary};
 use crate::gate::{Gate, Verdict};
 use crate::incident::Incident;
@@ -72,7 +73,7 @@ impl Render for Junit {
         let tests = findings.len() + usize::from(alone);
         writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>")?;
         self.suite(out, summary, tests, failures)?;
-        self.properties(out)?;
+        self.properties(out, summary)?;
         if alone {
             whole(out, summary, verdict)?;
         }
@@ -105,11 +106,13 @@ impl Junit {
         writeln!(out, " time=\"{:.3}\">", summary.duration.as_secs_f64())
     }
 
-    fn properties(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn properties(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+        let cost = summary.cost.as_ref().map(in_short);
         let all = [
             ("syndrop", &self.opening.version),
             ("kernel", &self.opening.kernel),
             ("attach", &self.opening.attach),
+            ("cost", &cost),
         ];
         writeln!(out, "    <properties>")?;
         for (name, value) in all {

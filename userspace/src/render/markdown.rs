@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use super::finding::{figures, findings};
+use super::text::cost::in_short;
 use super::{Foreign, Render, Summary};
 use crate::catalogue;
 use crate::gate::Gate;
@@ -126,7 +127,11 @@ fn balance(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         )?;
     }
     let losses = &summary.losses;
-    writeln!(out, "\n{} events lost, {} probes missed", losses.events(), losses.probes())
+    writeln!(out, "\n{} events lost, {} probes missed", losses.events(), losses.probes())?;
+    match &summary.cost {
+        Some(cost) => writeln!(out, "\n{}", in_short(cost)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

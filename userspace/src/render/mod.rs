@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::cost::Cost;
 use crate::incident::Incident;
 use crate::latency::AcceptLatency;
 use crate::reconcile::Line;
@@ -45,7 +46,7 @@ pub use status::{
     blind_spots, causes, diagnostics_to_stderr, failure, note, notes, ready, verdict,
 };
 pub use text::Text;
-pub(crate) use text::{accept_queue, reason, syn_queue};
+pub(crate) use text::{OfOneCpu, accept_queue, reason, syn_queue};
 
 /// Everything there is to say at the end.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +61,8 @@ pub struct Summary {
     pub losses: Losses,
     /// How long connections waited for `accept()`, if that was asked for.
     pub latency: Option<AcceptLatency>,
+    /// What the probes cost, if that was asked for.
+    pub cost: Option<Cost>,
 }
 
 /// A format of the data on stdout or in a file.

@@ -83,14 +83,15 @@ pub(crate) fn summary() -> Summary {
         ],
         losses: Losses::default(),
         latency: None,
+        cost: None,
     }
 }
 
 /// What is known at the end of a run without drops.
 pub(crate) fn healthy() -> Summary {
-    let Summary { duration, losses, totals, latency, .. } = summary();
+    let Summary { duration, losses, totals, latency, cost, .. } = summary();
     let totals = Totals { drops: Vec::new(), by_listener: Vec::new(), ..totals };
-    Summary { duration, losses, totals, counters: Vec::new(), latency }
+    Summary { duration, losses, totals, counters: Vec::new(), latency, cost }
 }
 
 /// All that a format writes over a run.

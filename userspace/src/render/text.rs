@@ -19,8 +19,11 @@ use crate::incident::Incident;
 use crate::source::{Lost, Opening};
 
 mod balance;
+pub(super) mod cost;
 pub(super) mod latency;
 mod summary;
+
+pub(crate) use cost::OfOneCpu;
 
 /// The text format.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, sleep_until};
 
 use super::{Event, Losses, Lost, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
+use crate::cost::Cost;
 use crate::decode::{self, SynDrop};
 use crate::filter;
 use crate::kernel::fields::Need;
@@ -36,7 +37,8 @@ use table::{Table, since};
 use waiting::Waiting;
 
 pub use application::SoFar;
-pub use cost::{Measuring, object_sha256};
+use cost::Measuring;
+pub use cost::object_sha256;
 pub use error::LiveError;
 
 pub(crate) mod application;
@@ -97,6 +99,8 @@ pub struct Live {
     before: Vec<Total>,
     /// What came while these were read.
     in_flight: InFlight,
+    /// Keeps the kernel measuring, if that was asked for.
+    measuring: Option<Measuring>,
     /// Holds the programs; they go with it.
     ebpf: Attached,
 }
@@ -109,6 +113,7 @@ pub struct Live {
 pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let time = Timestamp::now();
     Rights::read().check()?;
+    let measuring = settings.stats.then(Measuring::start).transpose()?;
     let gone = filter::shows_reason(&settings.filter, Reason::ClientGone);
     let filter = settings.filter;
     let widened = if gone { refused::widened(&filter) } else { filter };
@@ -150,6 +155,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
         baseline,
         before: rows,
         in_flight,
+        measuring,
         ebpf,
     })
 }
@@ -226,7 +232,7 @@ impl Live {
     pub fn so_far(&self) -> Result<SoFar, LiveError> {
         let mut drops = HashMap::new();
         for total in since(&self.before, self.table.rows()?) {
-            if !total.bucket.reason.is_notice() {
+            if total.bucket.shown && !total.bucket.reason.is_notice() {
                 *drops.entry(SoFar::key(&total.bucket.listener)).or_default() += total.count;
             }
         }
@@ -382,12 +388,14 @@ impl Source for Live {
         let shown = totals.iter().filter(|total| total.bucket.shown);
         let sampled_out = shown.map(|total| total.sampled_out).sum();
         let clients_forgotten = self.clients.forgotten()?;
+        let duration = self.started.elapsed();
         Ok(Snapshot {
-            duration: self.started.elapsed(),
+            duration,
             totals,
             losses: Losses { sampled_out, clients_forgotten, ..self.losses()? },
             counters,
             latency: self.application.latency()?,
+            cost: self.measuring.as_ref().map(|_| Cost::of(duration, self.program_costs())),
             backlogs: self.application.backlogs()?,
             owners: None,
         })

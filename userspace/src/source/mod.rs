@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
-use ebpf_probes::{Counter, Filter, Reason};
+use ebpf_probes::{Config, Counter, Filter, Reason};
 use jiff::Timestamp;
 
+use crate::cost::Cost;
 use crate::decode::{Bucket, ListenerId, SynDrop};
 use crate::incident::{Incident, Owner};
 use crate::kernel::Choice;
@@ -32,8 +33,30 @@ pub struct Settings {
     pub asked: Asked,
     /// By which kind of probe.
     pub attach: Choice,
+    /// Whether the kernel shall measure how long the probes run.
+    pub stats: bool,
     /// Whether the probes shall log their own diagnostics to stderr.
     pub verbose: bool,
+}
+
+impl Settings {
+    /// Drops of a listener's own code, all of them told.
+    pub const fn of(filter: Filter) -> Self {
+        Self {
+            filter,
+            detail: Config::ALL_DETAIL,
+            rows: None,
+            asked: Asked {
+                notices: 0,
+                before_listener: false,
+                accept_latency: false,
+                listen_calls: false,
+            },
+            attach: Choice::Auto,
+            stats: false,
+            verbose: false,
+        }
+    }
 }
 
 /// A probe and whether it could be attached.
@@ -200,6 +223,8 @@ pub struct Snapshot {
     pub counters: Vec<NetnsCounter>,
     /// How long connections waited for `accept()`, if that was asked for.
     pub latency: Option<AcceptLatency>,
+    /// What the probes cost, if that was asked for.
+    pub cost: Option<Cost>,
     /// What was given to `listen()`.
     pub backlogs: Backlogs,
     /// Who owned the listeners of a recording; `None` where today's processes are to be asked.

@@ -5,63 +5,27 @@
 //! as long as no filter has to look at them.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::Read;
 use std::time::Duration;
 
-use ebpf_probes::{Counter, Evidence, Filter, Stage};
+use ebpf_probes::{Counter, Filter};
 use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::{Event, Losses, NetnsCounter, Next, Occasion, Opening, Snapshot, Source, Total};
-use crate::catalogue;
-use crate::decode::{Bucket, ListenerId};
+use crate::decode::Bucket;
 use crate::filter::{self, OwnerFilter};
 use crate::incident::Incident;
 use crate::latency::AcceptLatency;
-use crate::ndjson::{SCHEMA, SummaryLine};
+use crate::ndjson::SummaryLine;
 
+mod error;
 mod lines;
 mod reader;
+mod untold;
 
+pub use error::ReplayError;
 use reader::Item;
-
-/// Why a recording cannot be replayed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// It cannot be read.
-    #[error("failed to read {name}")]
-    Read {
-        /// The recording.
-        name: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// There is nothing in it.
-    #[error("failed to replay {0}: it is empty; record with `syndrop trace --json -o FILE`")]
-    Empty(String),
-    /// Nothing in it makes sense.
-    #[error(
-        "failed to replay {name}: it is no recording of `syndrop trace --json`: line {line}: {why}"
-    )]
-    NoRecording {
-        /// The file.
-        name: String,
-        /// The first line.
-        line: u64,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// It is of another version.
-    #[error(
-        "failed to replay {name}: its format is schema {found}, this syndrop reads {SCHEMA}; take a newer one"
-    )]
-    Schema {
-        /// The recording.
-        name: String,
-        /// The version that it has.
-        found: u32,
-    },
-}
 
 /// An open recording.
 #[derive(Debug)]
@@ -200,60 +164,6 @@ impl Replay {
         }
     }
 
-    /// The drops that the summary counted and that have no event here, which no filter but that
-    /// by owner could judge.
-    fn without_event(&self, summary: &SummaryLine) -> Vec<Total> {
-        let mut with_event: HashMap<_, u64> = HashMap::new();
-        for (bucket, count) in &self.counts {
-            *with_event.entry((bucket.listener, bucket.reason)).or_default() += count;
-        }
-        let mut missing = Vec::new();
-        for line in &summary.by_listener {
-            let shown = self.owner.takes(line.listener.pid, line.listener.comm.as_deref());
-            let listener = lines::total_listener(line);
-            for (slug, &recorded) in &line.drops {
-                let Some(entry) = catalogue::by_slug(slug) else { continue };
-                let reason = entry.reason;
-                let here = with_event.get(&(listener, reason)).copied().unwrap_or(0);
-                let inferred = self.opening.inferred.contains(&reason);
-                let bucket = Bucket {
-                    listener,
-                    reason,
-                    stage: reason.stage().unwrap_or(Stage::Syn),
-                    evidence: if inferred { Evidence::Inferred } else { Evidence::Observed },
-                    shown,
-                    moves: reason.moves(),
-                };
-                let count = recorded.saturating_sub(here);
-                if count > 0 {
-                    missing.push(Total::whole(bucket, count));
-                }
-            }
-        }
-        missing
-    }
-
-    /// The same of notices, which a summary does not count by listener.
-    fn notices_without_event(&self, summary: &SummaryLine) -> Vec<Total> {
-        let listener = ListenerId { sock: 0, inode: None, netns: None, bound: None };
-        let missing = summary.notices.iter().filter_map(|(slug, &recorded)| {
-            let reason = catalogue::by_slug(slug)?.reason;
-            let here = self.counts.iter().filter(|(bucket, _)| bucket.reason == reason);
-            let here: u64 = here.map(|(_, count)| count).sum();
-            let bucket = Bucket {
-                listener,
-                reason,
-                stage: reason.stage().unwrap_or(Stage::Syn),
-                evidence: Evidence::Observed,
-                shown: filter::shows_reason(&self.filter, reason),
-                moves: reason.moves(),
-            };
-            let count = recorded.saturating_sub(here);
-            (count > 0).then_some(Total::whole(bucket, count))
-        });
-        missing.collect()
-    }
-
     /// How long connections waited, of the listeners that the filter by owner shows. Any other
     /// would have had to look at each connection.
     fn latency(&self, summary: &SummaryLine, into: &mut Vec<Event>) -> Option<AcceptLatency> {
@@ -358,7 +268,8 @@ impl Source for Replay {
         let (counters, owners) = (counters.collect(), Some(owners.collect()));
         let latency = self.latency(summary, into);
         let backlogs = lines::backlogs(summary);
-        Ok(Snapshot { duration, totals, losses, counters, latency, backlogs, owners })
+        let cost = summary.probe_cost.as_ref().map(|line| lines::cost(line, duration));
+        Ok(Snapshot { duration, totals, losses, counters, latency, cost, backlogs, owners })
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) mod sample;
 #[cfg(test)]
 mod tests;
 
+pub(super) use board::LatelyCost;
 pub use board::{Board, Look};
 pub use history::History;
 pub(super) use keys::HELP;

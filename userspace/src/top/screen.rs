@@ -25,8 +25,7 @@ pub use theme::{Glyphs, Theme};
 
 /// Below this nothing useful can be shown.
 const SMALLEST: (u16, u16) = (60, 8);
-/// Rows of the header, and of a screen that has room for details.
-const HEADER: u16 = 3;
+/// Rows of a screen that has room for details.
 const ROOM_FOR_DETAIL: u16 = 18;
 
 /// Draws all of it.
@@ -46,23 +45,25 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {
         put(frame, area, keys, &Line::styled(" any key goes back", theme.dim()));
         return;
     }
-    for (y, line) in (0..HEADER).zip(header::lines(model, area.width.into(), theme)) {
-        put(frame, area, y, &line);
+    let lines = header::lines(model, area.width.into(), theme);
+    let header = u16::try_from(lines.len()).unwrap_or(keys);
+    for (y, line) in (0..header).zip(&lines) {
+        put(frame, area, y, line);
     }
     let rows = model.rows();
     let chosen = model.view.selected(&rows);
-    let detail = detail_height(area.height, rows.len());
+    let detail = detail_height(area.height, header, rows.len());
     let detail = detail.filter(|_| model.view.detail && !rows.is_empty());
-    let table = keys - HEADER - detail.unwrap_or(0);
+    let table = keys - header - detail.unwrap_or(0);
     for (y, line) in
-        (HEADER..HEADER + table).zip(table::lines(&rows, chosen, (area.width, table), model, theme))
+        (header..header + table).zip(table::lines(&rows, chosen, (area.width, table), model, theme))
     {
         put(frame, area, y, &line);
     }
     if let Some((height, row)) = detail.zip(rows.get(chosen)) {
         let size = (area.width.into(), height.into());
         let reason = model.view.reason(row);
-        for (y, line) in (HEADER + table..keys).zip(detail::lines(row, reason, size, theme)) {
+        for (y, line) in (header + table..keys).zip(detail::lines(row, reason, size, theme)) {
             put(frame, area, y, &line);
         }
     }
@@ -71,9 +72,9 @@ pub fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {
 
 /// Rows of the pane with details, if there is room for one: what the table does not need, within
 /// reason.
-fn detail_height(height: u16, rows: usize) -> Option<u16> {
+fn detail_height(height: u16, header: u16, rows: usize) -> Option<u16> {
     let table = u16::try_from(rows + 1).unwrap_or(u16::MAX);
-    let spare = height.saturating_sub(HEADER + 1).saturating_sub(table);
+    let spare = height.saturating_sub(header + 1).saturating_sub(table);
     let least = (height * 2 / 5 + 2).min(20);
     (height >= ROOM_FOR_DETAIL).then(|| spare.clamp(least, least.max(24)))
 }

@@ -165,6 +165,23 @@ pub(crate) struct Lost {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ProbeCost {
+    runs: u64,
+    run_s: f64,
+    cpu_share: f64,
+    programs: Vec<ProgramCost>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProgramCost {
+    program: String,
+    runs: u64,
+    run_s: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Summary {
     duration_s: f64,
     drops: BTreeMap<String, u64>,
@@ -182,6 +199,7 @@ pub(crate) struct Summary {
     forgotten_clients: u64,
     unfollowed_clients: u64,
     accept_latency: Option<serde_json::Value>,
+    probe_cost: Option<ProbeCost>,
 }
 
 #[derive(Deserialize)]

@@ -47,6 +47,8 @@ const OVERHEAD: &[&str] = &[
     "A drop is counted in the kernel; its event costs a record in a ring buffer. If the reader is \
      slow, events are lost and said to be, and the totals stay exact. A filter applies in the \
      kernel: what it hides makes no event.",
+    "What it costs on a machine, --stats tells there: the kernel measures every run of each probe. It \
+     then reads the clock twice for each run of any BPF program, so it is off until asked for.",
     "To attach and to detach takes the kernel a second or so. When syndrop ends, by whatever \
      means, the kernel takes all of its programs away.",
 ];

@@ -259,6 +259,30 @@ fn accept_latency() -> Value {
     )
 }
 
+fn probe_cost() -> Value {
+    let program = object(
+        "One program of the BPF object.",
+        &json!({
+            "program": {"type": "string"},
+            "runs": count(),
+            "run_s": number("number", 0, None),
+        }),
+    );
+    object(
+        "What --stats adds: how long the probes ran, by the kernel's own measure, on all CPUs \
+         together.",
+        &json!({
+            "runs": count(),
+            "run_s": number("number", 0, None),
+            "cpu_share": described(
+                number("number", 0, None),
+                "run_s by duration_s: 1 is all of the time of one CPU.",
+            ),
+            "programs": {"type": "array", "items": program},
+        }),
+    )
+}
+
 fn summary(kind: &str, description: &str) -> Value {
     let by_listener = object(
         "The drops of one listener.",
@@ -341,5 +365,6 @@ fn summary(kind: &str, description: &str) -> Value {
             "unfollowed_clients": count(),
         }),
     );
-    with_optional(summary, json!({"accept_latency": accept_latency()}))
+    let more = json!({"accept_latency": accept_latency(), "probe_cost": probe_cost()});
+    with_optional(summary, more)
 }

@@ -12,7 +12,7 @@ mod balance;
 mod namespaces;
 mod reader;
 mod restarts;
-mod siege;
+pub(crate) mod siege;
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +26,12 @@ struct Size {
     namespaces: usize,
     /// How often syndrop is ended, and as often killed.
     restarts: u64,
-    /// How long nobody reads.
+    /// SYNs while nobody reads: more than pipe and ring hold together.
+    unread: usize,
+    /// How long nobody reads after that.
     silence: Duration,
+    /// The most memory that syndrop may have: some 13 MB, and what rows and names take.
+    memory_kib: u64,
 }
 
 const SMALL: Size = Size {
@@ -36,7 +40,9 @@ const SMALL: Size = Size {
     crowd: 20,
     namespaces: 24,
     restarts: 2,
+    unread: 12_000,
     silence: Duration::from_secs(1),
+    memory_kib: 40_000,
 };
 
 const FULL: Size = Size {
@@ -45,11 +51,13 @@ const FULL: Size = Size {
     crowd: 5000,
     namespaces: 200,
     restarts: 50,
+    unread: 1_000_000,
     silence: Duration::from_secs(10),
+    memory_kib: 60_000,
 };
 
 /// Only a guard.
-const FULL_PATIENCE: Duration = Duration::from_secs(1500);
+const FULL_PATIENCE: Duration = Duration::from_secs(3000);
 
 pub(crate) fn cases() -> Vec<Case> {
     all("fire", SMALL)
@@ -57,7 +65,10 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// The large ones.
 pub(crate) fn full() -> Vec<Case> {
-    all("full", FULL).into_iter().map(|case| case.with_patience(FULL_PATIENCE)).collect()
+    let besieged = || namespaces::besieged(FULL);
+    let mut cases = all("full", FULL);
+    cases.push(Case::new("full::namespaces-under-siege", besieged));
+    cases.into_iter().map(|case| case.with_patience(FULL_PATIENCE)).collect()
 }
 
 fn all(group: &str, size: Size) -> Vec<Case> {

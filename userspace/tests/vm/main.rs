@@ -50,7 +50,9 @@ mod segment;
 mod setting;
 mod signature;
 mod skips;
+mod soak;
 mod sockopt;
+mod stats;
 mod storm;
 mod sysctl;
 mod text;
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
         run::cases(),
         evicted::cases(),
         doctor::cases(),
+        stats::cases(),
         metrics::cases(),
         top::cases(),
     ]
@@ -104,15 +107,20 @@ fn main() -> ExitCode {
     if let Some(name) = case::chosen() {
         cases.extend(fire::full());
         cases.extend(healthy::full());
+        cases.extend(soak::cases());
         cases.extend([bystander::case(), campaign::case(), crowd::case()]);
         return case::perform(&cases, &name);
     }
     // Cases change settings of the whole guest and use its CPUs: one at a time.
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     // They take minutes, so they run only where they are named.
-    if arguments.filter.as_deref().is_some_and(|filter| filter.starts_with("full")) {
+    let named = |name: &str| arguments.filter.as_deref().is_some_and(|it| it.starts_with(name));
+    if named("full") {
         cases.extend(fire::full());
         cases.extend(healthy::full());
+    }
+    if named("soak") {
+        cases.extend(soak::cases());
     }
     let trials = campaign::trials(&arguments).into_iter();
     let trials = trials.chain(cases.into_iter().map(Case::trial)).collect();

@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 const PROGRAM: &str = "SYNDROP_BIN";
 const INSTALLED: &str = "/usr/bin/syndrop";
 /// Only a guard against waiting for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 /// What the program promises to say once every probe is attached.
 const READY: &str = "Tracing";
 

@@ -173,6 +173,26 @@ pub(crate) struct Summary {
     pub(crate) forgotten_clients: u64,
     pub(crate) unfollowed_clients: u64,
     pub(crate) accept_latency: Option<AcceptLatency>,
+    pub(crate) probe_cost: Option<ProbeCost>,
+}
+
+/// What the probes cost.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProbeCost {
+    pub(crate) runs: u64,
+    pub(crate) run_s: f64,
+    pub(crate) cpu_share: f64,
+    pub(crate) programs: Vec<ProgramCost>,
+}
+
+/// One of them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProgramCost {
+    pub(crate) program: String,
+    pub(crate) runs: u64,
+    pub(crate) run_s: f64,
 }
 
 /// How long connections waited for `accept()`.

@@ -132,9 +132,12 @@ fn only() -> Result<()> {
 
 /// A recording, complete and replayable.
 fn json() -> Result<()> {
-    let (ending, lines) = report("json", &[], SMALL)?;
+    let (ending, lines) = report("json", &["--stats"], SMALL)?;
     ending.ensure_code(1)?;
     let report = Report::parse(&lines)?;
+    let cost = report.summary.probe_cost.as_ref();
+    ensure!(cost.is_some_and(|cost| cost.runs > 0 && cost.run_s > 0.0), "{cost:?}");
+    says(&ending, "of one CPU")?;
     ensure!(report.drops.len() as u64 == REFUSED, "{:?}", report.drops);
     ensure!(report.drops.iter().all(|event| event.reason == REASON), "{:?}", report.drops);
     report.summary.ensure_explained()

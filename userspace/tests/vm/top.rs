@@ -112,7 +112,8 @@ fn filtered() -> Result<()> {
     let home = Home::here()?;
     let mut setting = Setting::make(&ACCEPT_QUEUE_FULL_ACK, Family::V4)?;
     let bound = setting.rig.listener.bound().to_string();
-    let arguments = ["--stage", "syn", "-P", "8080", "--netns", &setting.netns.to_string()];
+    let arguments =
+        ["--stats", "--stage", "syn", "-P", "8080", "--netns", &setting.netns.to_string()];
     let mut top = started(&home, &arguments)?;
     top.shows(|screen| row(screen, &bound).is_some())?;
     let played = setting.play(&ACCEPT_QUEUE_FULL_ACK)?;
@@ -122,6 +123,7 @@ fn filtered() -> Result<()> {
     let screen = top.shows(|screen| screen.contains(&proof))?;
     ensure!(screen.contains("\n 0 drops, none now"), "{screen}");
     ensure!(screen.contains(" 1 listener on "), "{screen}");
+    ensure!(screen.contains("\n probes: ") && screen.contains(" of one CPU, "), "{screen}");
     top.types("q")?;
     ensure!(top.ends()?.code() == Some(0), "not 0 after q");
     top.ensure_restored()

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::artifact;
 use crate::kernels::Kernel;
-use crate::machine::{Machine, OnInterrupt, Progress};
+use crate::machine::{Machine, OnInterrupt, Pace, Progress};
 use crate::modules::Need;
 use crate::outfit::Outfit;
 use crate::programs::{self, Release};
@@ -116,6 +116,7 @@ impl Stage {
             image: &kernel.image,
             initramfs: initramfs.path(),
             memory_mib: MEMORY_MIB,
+            pace: Pace::Real,
             limit: u32::try_from(labs.len()).ok().map(|labs| LIMIT_OF_A_LAB * (labs + 1)),
             interactive: false,
             on_interrupt: OnInterrupt::End,
@@ -161,7 +162,7 @@ impl Stage {
         outfit.data(&tree, &format!("/usr/lib/{python}"), NOT_OF_PYTHON)?;
         outfit.data(&tree, "/usr/share/nmap", &["nselib", "scripts"])?;
         for (name, text) in SCRIPTS {
-            outfit.file(&format!("{DIRECTORY}/{name}"), text);
+            outfit.file(&format!("{DIRECTORY}/{name}"), *text);
         }
         Ok(outfit)
     }

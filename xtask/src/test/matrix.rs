@@ -22,7 +22,7 @@ use crate::kernels::{self, Kernel};
 
 /// Cases that no kernel changes: what they are about happens above it, so in the whole matrix one
 /// kernel is enough for each, and no kernel has all of them.
-const SAME_EVERYWHERE: [(&str, &str); 11] = [
+const SAME_EVERYWHERE: [(&str, &str); 12] = [
     ("campaign::by-kprobes", "6.18"),
     ("filter::", "6.1"),
     ("text::", "6.1"),
@@ -30,6 +30,7 @@ const SAME_EVERYWHERE: [(&str, &str); 11] = [
     ("ends::", "7.3"),
     ("usage::", "7.3"),
     ("doctor::", "7.3"),
+    ("stats::", "5.10"),
     ("metrics::", "6.12"),
     ("top::", "6.12"),
     ("fire::namespaces-come-and-go", "6.12"),

@@ -9,6 +9,7 @@ use super::words::{address, at_least, clock, counted, day, digits, process, seco
 use crate::catalogue;
 use crate::reconcile::{Balance, Line};
 use crate::render::Foreign;
+use crate::render::text::cost::in_short;
 
 impl Page<'_> {
     /// From when to when drops were seen.
@@ -140,10 +141,15 @@ impl Page<'_> {
             ("Lasted", Some(seconds(self.summary.duration))),
             ("Probes", opening.attach.as_ref().map(|kind| format!("{attached} {kind}"))),
         ];
+        let cost = self.summary.cost.as_ref().map(in_short);
         html! {
             section id="facts" {
                 h2 { "About this recording" }
                 dl.facts {
+                    @if let Some(cost) = &cost {
+                        dt { "Cost" }
+                        dd { (cost) }
+                    }
                     @for (name, value) in &rows {
                         dt { (name) }
                         dd { (value.as_deref().map_or_else(|| "not known".to_owned(), |it| Foreign(it).to_string())) }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use jiff::civil::Time;
 
+use super::cost::in_short;
 use super::{OrDash, Text};
 use crate::catalogue;
 use crate::reconcile::Line;
@@ -25,7 +26,7 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 
 impl Text {
     pub(super) fn write_summary(&self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-        let Summary { duration, totals, counters, losses, latency } = summary;
+        let Summary { duration, totals, counters, losses, latency, cost } = summary;
         let drops = totals.count();
         let bold = self.style(Style::new().bold());
         let seconds = duration.as_secs_f64();
@@ -34,12 +35,14 @@ impl Text {
             writeln!(out, "{bold}no drops{bold:#} in {seconds:.1} s")?;
         } else {
             let drops = counted(drops, "drop");
-            let connections = number(totals.connections, "connection");
-            let clients = number(totals.clients, "client");
-            writeln!(
-                out,
-                "{bold}{drops}{bold:#} of {connections} from {clients} in {seconds:.1} s"
-            )?;
+            write!(out, "{bold}{drops}{bold:#}")?;
+            // Without any event nothing is known of them.
+            if totals.connections.count > 0 {
+                let connections = number(totals.connections, "connection");
+                let clients = number(totals.clients, "client");
+                write!(out, " of {connections} from {clients}")?;
+            }
+            writeln!(out, " in {seconds:.1} s")?;
         }
         writeln!(out)?;
         self.reasons(out, &totals.drops)?;
@@ -52,6 +55,9 @@ impl Text {
         if let Some(latency) = latency {
             self.latency(out, latency)?;
         }
+        if let Some(cost) = cost {
+            self.cost(out, cost)?;
+        }
         self.balance(out, counters, losses, namespaces)?;
         self.losses(out, losses)
     }
@@ -63,7 +69,7 @@ impl Text {
         time: Time,
         summary: &Summary,
     ) -> io::Result<()> {
-        let Summary { duration, totals, counters, losses, latency: _ } = summary;
+        let Summary { duration, totals, counters, losses, latency: _, cost } = summary;
         let bold = self.style(Style::new().bold());
         let (hour, minute, second) = (time.hour(), time.minute(), time.second());
         let (drops, seconds) = (counted(totals.count(), "drop"), duration.as_secs_f64());
@@ -77,6 +83,9 @@ impl Text {
         }
         self.balance(out, counters, losses, several_namespaces(counters, &totals.by_listener))?;
         self.losses(out, losses)?;
+        if let Some(cost) = cost {
+            writeln!(out, "{}", in_short(cost))?;
+        }
         writeln!(out)
     }
 

@@ -75,6 +75,7 @@ fn summary() -> Summary {
         counters: vec![line(7, Counter::ListenDrops, Some(5), 5)],
         losses: Losses::default(),
         latency: None,
+        cost: None,
     }
 }
 

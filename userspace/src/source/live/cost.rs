@@ -5,31 +5,39 @@
 //! it then reads the clock twice for every run of every program on the machine.
 
 use std::fmt::Write;
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use aya::programs::Program;
-use aya::sys::{Stats, SyscallError, enable_stats};
-
+use aya::sys::{Stats, enable_stats};
 use sha2::{Digest, Sha256};
 
-use super::Live;
 use super::programs::OBJECT;
+use super::{Live, LiveError};
+use crate::cost::ProgramCost;
+
+/// It says 1 where somebody turned it on for the whole machine.
+const SETTING: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 /// As long as it is held, the kernel measures.
 #[derive(Debug)]
-pub struct Measuring {
-    _held: OwnedFd,
+pub(super) struct Measuring {
+    /// `None` where it measures anyway.
+    _held: Option<OwnedFd>,
 }
 
 impl Measuring {
-    /// Asks for it.
+    /// Asks for it, unless it is done already.
     ///
     /// # Errors
     /// Without `CAP_SYS_ADMIN`, or before Linux 5.8.
-    pub fn start() -> Result<Self, SyscallError> {
-        enable_stats(Stats::RunTime).map(|held| Self { _held: held })
+    pub(super) fn start() -> Result<Self, LiveError> {
+        if fs::read_to_string(SETTING).is_ok_and(|setting| setting.trim_end() == "1") {
+            return Ok(Self { _held: None });
+        }
+        let held = enable_stats(Stats::RunTime).map_err(LiveError::Unmeasured)?;
+        Ok(Self { _held: Some(held) })
     }
 }
 
@@ -47,17 +55,14 @@ pub fn object_sha256() -> &'static str {
 }
 
 impl Live {
-    /// How long each program ran since it was loaded, those that were measured.
-    pub fn run_times(&self) -> Vec<(String, Duration)> {
-        let time = |program: &Program| Some(program.info().ok()?.run_time());
-        let mut times: Vec<_> = self
-            .ebpf
-            .programs()
-            .filter(|(_, program)| program.fd().is_ok())
-            .filter_map(|(name, program)| Some((name.to_owned(), time(program)?)))
-            .filter(|(_, time)| !time.is_zero())
-            .collect();
-        times.sort();
-        times
+    /// What the probes cost since they were loaded, as far as the kernel measured it.
+    pub fn program_costs(&self) -> Vec<ProgramCost> {
+        let program = |(name, program): (&str, &Program)| {
+            program.fd().ok()?;
+            let info = program.info().ok()?;
+            let program = name.to_owned();
+            Some(ProgramCost { program, runs: info.run_count(), time: info.run_time() })
+        };
+        self.ebpf.programs().filter_map(program).collect()
     }
 }

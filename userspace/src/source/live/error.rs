@@ -1,6 +1,7 @@
 //! What can go wrong between this process and the kernel, and what it means for the exit status.
 
 use aya::maps::MapError;
+use aya::sys::SyscallError;
 use thiserror::Error;
 
 use super::programs::ProgramsError;
@@ -38,6 +39,12 @@ pub enum LiveError {
     /// A row of the totals makes no sense.
     #[error("failed to decode a row of the totals")]
     Total(#[from] DecodeError),
+    /// It does not measure.
+    #[error(
+        "failed to let the kernel measure the probes: leave --stats out, run as root, or set \
+         kernel.bpf_stats_enabled to 1"
+    )]
+    Unmeasured(#[source] SyscallError),
     /// Waiting for events failed.
     #[error("failed to wait for events")]
     Wait(#[source] std::io::Error),
@@ -50,9 +57,14 @@ impl LiveError {
             Self::Plan(error) => error.exit(),
             Self::Rights(error) => error.exit(),
             Self::NotPermitted { .. } => Exit::NotPermitted,
+            Self::Unmeasured(error) if denied(&error.io_error) => Exit::NotPermitted,
             _ => Exit::Failed,
         }
     }
+}
+
+fn denied(answer: &std::io::Error) -> bool {
+    answer.kind() == std::io::ErrorKind::PermissionDenied
 }
 
 impl From<ProgramsError> for LiveError {

@@ -8,12 +8,13 @@ use ebpf_probes::{Evidence, Function, Milestones, Reason, Stage};
 
 use super::super::{Opening, Probe};
 use crate::catalogue;
+use crate::cost::{Cost, ProgramCost};
 use crate::decode::{AcceptQueue, Family, ListenerId, Packet, SynDrop, Sysctls};
 use crate::incident::{Incident, Owner};
 use crate::latency::{AcceptLatency, ListenerLatency, Quantiles};
 use crate::ndjson::{
-    AcceptLatencyLine, Digits, DropLine, Header, LatencyLine, ListenerLine, ListenerTotalLine,
-    ProbeLine, SummaryLine, Time,
+    AcceptLatencyLine, CostLine, Digits, DropLine, Header, LatencyLine, ListenerLine,
+    ListenerTotalLine, ProbeLine, ProgramCostLine, SummaryLine, Time,
 };
 use crate::source::Backlogs;
 
@@ -60,6 +61,16 @@ pub(super) fn latency(line: &AcceptLatencyLine) -> AcceptLatency {
         },
     };
     AcceptLatency { listeners: line.listeners.iter().map(of).collect(), untimed: line.untimed }
+}
+
+/// What the probes cost in so long.
+pub(super) fn cost(line: &CostLine, span: Duration) -> Cost {
+    let program = |line: &ProgramCostLine| ProgramCost {
+        program: line.program.clone().into_owned(),
+        runs: line.runs,
+        time: Duration::try_from_secs_f64(line.run_s).unwrap_or_default(),
+    };
+    Cost::of(span, line.programs.iter().map(program).collect())
 }
 
 /// What was given to `listen()`.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::history::History;
 use super::row::{Key, Row, Standing, per_second};
+use crate::cost::{Cost, each};
 use crate::enrich::OwnedListener;
 use crate::incident::{Incident, Owner};
 use crate::reconcile::{Line, reconcile};
@@ -59,7 +60,21 @@ pub struct Board {
     pub counters: Vec<Line>,
     /// What did not get through.
     pub losses: Losses,
+    /// What the probes cost lately, if somebody measures it.
+    pub cost: Option<LatelyCost>,
+    cost_so_far: Cost,
     rows: HashMap<Key, Row>,
+}
+
+/// What the probes cost between the two latest looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LatelyCost {
+    /// How often one of them ran, a second.
+    pub rate: f64,
+    /// How long each run took, on average.
+    pub each: Duration,
+    /// How much of the time of one CPU that was.
+    pub share: f64,
 }
 
 impl Board {
@@ -124,6 +139,8 @@ impl Board {
         (self.clients, self.connections) = (Some(totals.clients), Some(totals.connections));
         self.counters = reconcile(snapshot).into_iter().filter(Line::moved).collect();
         self.losses = snapshot.losses;
+        self.cost = snapshot.cost.as_ref().map(|cost| lately(&self.cost_so_far, cost, elapsed));
+        self.cost_so_far = snapshot.cost.clone().unwrap_or_default();
         self.time = Some(look.time);
         self.duration = snapshot.duration;
     }
@@ -141,6 +158,13 @@ impl Board {
             }
         }
     }
+}
+
+fn lately(before: &Cost, now: &Cost, elapsed: Duration) -> LatelyCost {
+    let runs = now.runs().saturating_sub(before.runs());
+    let time = now.time().saturating_sub(before.time());
+    let share = if elapsed.is_zero() { 0.0 } else { time.as_secs_f64() / elapsed.as_secs_f64() };
+    LatelyCost { rate: per_second(runs, elapsed), each: each(time, runs), share }
 }
 
 /// Several identities can be one listener's, of which more is known at one time than at another.

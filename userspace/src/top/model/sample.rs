@@ -89,6 +89,7 @@ pub(crate) fn snapshot(seconds: u64, totals: Vec<Total>) -> Snapshot {
         owners: None,
         backlogs: Backlogs::default(),
         latency: None,
+        cost: None,
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn lines(
     (width, height): (usize, usize),
     theme: &Theme,
 ) -> Vec<Line<'static>> {
+    let pane = Pane { row, explained: reason, theme };
     let mut lines = vec![rule(row, width, theme)];
     let height = height.saturating_sub(1);
     if width < WIDE {
@@ -29,17 +30,17 @@ pub(super) fn lines(
         // A line for each reason and their title, four of words, and some clients.
         let (clients, words) = if row.clients.is_empty() { (0, 8) } else { (3, 4) };
         let room = height.saturating_sub(few + 1 + clients).max(words);
-        lines.extend(reasons(row, reason, few, width, theme));
-        lines.extend(advice(row, reason, room, width, theme));
+        lines.extend(pane.reasons((width, few)));
+        lines.extend(pane.advice((width, room)));
         let left = (height + 1).saturating_sub(lines.len());
-        lines.extend(self::clients(row, left, width, theme));
+        lines.extend(pane.clients((width, left)));
         return lines;
     }
     let half = width / 2 - 1;
-    let mut facts = reasons(row, reason, height / 2, half, theme);
+    let mut facts = pane.reasons((half, height / 2));
     let room = height.saturating_sub(facts.len());
-    facts.extend(advice(row, reason, room, half, theme));
-    let mut others = clients(row, height, width - half - 2, theme).into_iter();
+    facts.extend(pane.advice((half, room)));
+    let mut others = pane.clients((width - half - 2, height)).into_iter();
     let mut facts = facts.into_iter();
     for _ in 0..height {
         let mut line = facts.next().unwrap_or_default();
@@ -76,85 +77,89 @@ fn rule(row: &Row, width: usize, theme: &Theme) -> Line<'static> {
     Line::styled(text + &rest, theme.title())
 }
 
-fn reasons(
-    row: &Row,
+/// What a listener's details are made of. Each part takes at most so many columns and lines.
+struct Pane<'a> {
+    row: &'a Row,
+    /// Which of its reasons is explained.
     explained: usize,
-    at_most: usize,
-    width: usize,
-    theme: &Theme,
-) -> Vec<Line<'static>> {
-    if row.reasons.is_empty() {
-        return vec![Line::styled(" no drops here so far", theme.dim())];
-    }
-    let glyphs = theme.glyphs;
-    let hidden = row.reasons.len().saturating_sub(at_most);
-    let more = if hidden > 0 { format!(", {hidden} more") } else { String::new() };
-    let mut lines = vec![Line::styled(format!(" DROPS/S   DROPS  REASON{more}"), theme.title())];
-    // The one that is explained stays in sight.
-    let first = (explained + 1).saturating_sub(at_most);
-    let shown = row.reasons.iter().enumerate().skip(first).take(at_most);
-    lines.extend(shown.map(|(nth, reason)| {
-        let entry = catalogue::of(reason.total.reason);
-        let mark = if nth == explained && row.reasons.len() > 1 { ">" } else { " " };
-        let style = if reason.rate > 0.0 { theme.bad() } else { ratatui::style::Style::new() };
-        let inferred = match reason.total.inferred {
-            0 => String::new(),
-            inferred => format!(" ({inferred} inferred)"),
-        };
-        let text = format!("{}  {}{inferred}", left(entry.slug, 28, glyphs), entry.headline);
-        Line::from(vec![
-            Span::raw(mark),
-            Span::styled(right(&rate(reason.rate), 7, glyphs), style),
-            Span::raw(format!(" {}  ", right(&count(reason.total.count), 7, glyphs))),
-            Span::raw(fit(&text, width.saturating_sub(18), glyphs)),
-        ])
-    }));
-    lines
+    theme: &'a Theme,
 }
 
-/// What to do, and as far as there is room, what happened and what the client sees.
-fn advice(
-    row: &Row,
-    explained: usize,
-    at_most: usize,
-    width: usize,
-    theme: &Theme,
-) -> Vec<Line<'static>> {
-    let Some(reason) = row.reasons.get(explained) else { return Vec::new() };
-    let entry = catalogue::of(reason.total.reason);
-    let said = |title: &str, text: &str| -> Vec<Line<'static>> {
-        let indent = columns(title) + 3;
-        let wrapped = wrap(text, width.saturating_sub(indent + 1)).into_iter();
-        let line = |(nth, text): (usize, String)| {
-            let title = if nth == 0 { format!(" {title}: ") } else { " ".repeat(indent) };
-            Line::from(vec![Span::styled(title, theme.title()), Span::raw(text)])
-        };
-        wrapped.enumerate().map(line).collect()
-    };
-    let mut lines = said("What to do", entry.remedy);
-    lines.truncate(at_most);
-    for (title, text) in [("What happened", entry.what_happened), ("Its client", entry.client)] {
-        let more = said(title, text);
-        if lines.len() + more.len() <= at_most {
-            lines.extend(more);
+impl Pane<'_> {
+    fn reasons(&self, (width, at_most): (usize, usize)) -> Vec<Line<'static>> {
+        let Self { row, explained, theme } = *self;
+        if row.reasons.is_empty() {
+            return vec![Line::styled(" no drops here so far", theme.dim())];
         }
+        let glyphs = theme.glyphs;
+        let hidden = row.reasons.len().saturating_sub(at_most);
+        let more = if hidden > 0 { format!(", {hidden} more") } else { String::new() };
+        let mut lines =
+            vec![Line::styled(format!(" DROPS/S   DROPS  REASON{more}"), theme.title())];
+        // The one that is explained stays in sight.
+        let first = (explained + 1).saturating_sub(at_most);
+        let shown = row.reasons.iter().enumerate().skip(first).take(at_most);
+        lines.extend(shown.map(|(nth, reason)| {
+            let entry = catalogue::of(reason.total.reason);
+            let mark = if nth == explained && row.reasons.len() > 1 { ">" } else { " " };
+            let style = if reason.rate > 0.0 { theme.bad() } else { ratatui::style::Style::new() };
+            let inferred = match reason.total.inferred {
+                0 => String::new(),
+                inferred => format!(" ({inferred} inferred)"),
+            };
+            let text = format!("{}  {}{inferred}", left(entry.slug, 28, glyphs), entry.headline);
+            Line::from(vec![
+                Span::raw(mark),
+                Span::styled(right(&rate(reason.rate), 7, glyphs), style),
+                Span::raw(format!(" {}  ", right(&count(reason.total.count), 7, glyphs))),
+                Span::raw(fit(&text, width.saturating_sub(18), glyphs)),
+            ])
+        }));
+        lines
     }
-    lines
-}
 
-fn clients(row: &Row, at_most: usize, width: usize, theme: &Theme) -> Vec<Line<'static>> {
-    if row.clients.is_empty() || at_most < 2 {
-        return Vec::new();
+    /// What to do, and as far as there is room, what happened and what the client sees.
+    fn advice(&self, (width, at_most): (usize, usize)) -> Vec<Line<'static>> {
+        let Self { row, explained, theme } = *self;
+        let Some(reason) = row.reasons.get(explained) else { return Vec::new() };
+        let entry = catalogue::of(reason.total.reason);
+        let said = |title: &str, text: &str| -> Vec<Line<'static>> {
+            let indent = columns(title) + 3;
+            let wrapped = wrap(text, width.saturating_sub(indent + 1)).into_iter();
+            let line = |(nth, text): (usize, String)| {
+                let title = if nth == 0 { format!(" {title}: ") } else { " ".repeat(indent) };
+                Line::from(vec![Span::styled(title, theme.title()), Span::raw(text)])
+            };
+            wrapped.enumerate().map(line).collect()
+        };
+        let mut lines = said("What to do", entry.remedy);
+        lines.truncate(at_most);
+        for (title, text) in [("What happened", entry.what_happened), ("Its client", entry.client)]
+        {
+            let more = said(title, text);
+            if lines.len() + more.len() <= at_most {
+                lines.extend(more);
+            }
+        }
+        lines
     }
-    let title = format!(" {:<8} {:<21} {:<28} {:<9} SYN-Q", "LAST", "CLIENT", "REASON", "ACCEPT-Q");
-    let mut lines = vec![Line::styled(fit(&title, width, theme.glyphs), theme.title())];
-    lines.extend(
-        row.clients
-            .iter()
-            .take(at_most - 1)
-            .map(|client| Line::raw(fit(&client_line(client, theme), width, theme.glyphs))),
-    );
-    lines
+
+    fn clients(&self, (width, at_most): (usize, usize)) -> Vec<Line<'static>> {
+        let Self { row, theme, .. } = *self;
+        if row.clients.is_empty() || at_most < 2 {
+            return Vec::new();
+        }
+        let title =
+            format!(" {:<8} {:<21} {:<28} {:<9} SYN-Q", "LAST", "CLIENT", "REASON", "ACCEPT-Q");
+        let mut lines = vec![Line::styled(fit(&title, width, theme.glyphs), theme.title())];
+        lines.extend(
+            row.clients
+                .iter()
+                .take(at_most - 1)
+                .map(|client| Line::raw(fit(&client_line(client, theme), width, theme.glyphs))),
+        );
+        lines
+    }
 }
 
 fn client_line(Client { time, drop }: &Client, theme: &Theme) -> String {

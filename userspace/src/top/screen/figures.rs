@@ -71,6 +71,7 @@ pub(super) fn rate(rate: f64) -> String {
 pub(super) fn latency(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     match seconds {
+        ..1e-6 => format!("{:.0} ns", seconds * 1e9),
         ..1e-3 => format!("{:.0} us", seconds * 1e6),
         ..1.0 => format!("{:.1} ms", seconds * 1e3),
         _ => format!("{seconds:.1} s"),
@@ -167,6 +168,7 @@ mod tests {
         assert_eq!([count(9_999_999), count(12_345_678)], ["9999999", "12M"]);
         assert_eq!([rate(0.0), rate(0.5), rate(999.0)], ["-", "0.5", "999.0"]);
         assert_eq!([rate(1234.0), rate(2.5e6)], ["1.2k", "2.5M"]);
+        assert_eq!(latency(Duration::from_nanos(525)), "525 ns");
         let latencies = [70, 1500, 2_000_000].map(|us| latency(Duration::from_micros(us)));
         assert_eq!(latencies, ["70 us", "1.5 ms", "2.0 s"]);
         assert_eq!([59, 3600].map(|s| span(Duration::from_secs(s))), ["0:59", "1:00:00"]);

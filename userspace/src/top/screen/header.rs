@@ -4,17 +4,34 @@ use std::collections::BTreeMap;
 
 use ratatui::text::{Line, Span};
 
-use super::figures::{clock, columns, count, fit, rate, span, trend};
+use super::figures::{clock, columns, count, fit, latency, rate, span, trend};
 use super::theme::Theme;
-use crate::render::Foreign;
+use crate::render::{Foreign, OfOneCpu};
 use crate::totals::Number;
 
-use crate::top::model::{Board, Model, Standing};
+use crate::top::model::{Board, LatelyCost, Model, Standing};
 
-/// All three.
-pub(super) fn lines(model: &Model, width: usize, theme: &Theme) -> [Line<'static>; 3] {
+/// Three, and one of costs if somebody measures them.
+pub(super) fn lines(model: &Model, width: usize, theme: &Theme) -> Vec<Line<'static>> {
     let board = model.board();
-    [first(model, board, width, theme), drops(board, width, theme), proof(board, width, theme)]
+    let mut lines = vec![
+        first(model, board, width, theme),
+        drops(board, width, theme),
+        proof(board, width, theme),
+    ];
+    lines.extend(board.cost.map(|cost| self::cost(cost, width, theme)));
+    lines
+}
+
+/// `probes: 0.12% of one CPU, 812.0 runs a second of 525 ns`
+fn cost(cost: LatelyCost, width: usize, theme: &Theme) -> Line<'static> {
+    let LatelyCost { rate: runs, each, share } = cost;
+    let runs = match runs {
+        0.0 => "no run lately".to_owned(),
+        runs => format!("{} runs a second of {}", rate(runs), latency(each)),
+    };
+    let text = format!(" probes: {}, {runs}", OfOneCpu(share));
+    Line::styled(fit(&text, width, theme.glyphs), theme.dim())
 }
 
 fn first(model: &Model, board: &Board, width: usize, theme: &Theme) -> Line<'static> {

@@ -9,8 +9,11 @@ use ratatui::crossterm::event::KeyCode;
 use ratatui::style::{Color, Modifier};
 
 use super::{Glyphs, Theme, draw};
-use crate::top::model::sample::{besieged, empty, key};
-use crate::top::model::{Key, Model};
+use crate::cost::{Cost, ProgramCost};
+use crate::source::Snapshot;
+use crate::top::model::sample::{besieged, empty, key, snapshot, time};
+use crate::top::model::{Key, Look, Model};
+use crate::totals::Tally;
 
 fn buffer(model: &Model, colour: bool, glyphs: Glyphs, columns: u16, rows: u16) -> Buffer {
     let theme = Theme { colour, glyphs, zone: TimeZone::UTC };
@@ -105,6 +108,31 @@ fn the_column_of_latencies_is_there_once_one_is_known() {
     model.accept_latency(&HashMap::from([(Key::Inode(1), Duration::from_micros(12_300))]));
     let picture = picture(&model, 100, 24);
     assert!(picture.contains("WAITED") && picture.contains("12.3 ms"), "{picture}");
+}
+
+#[test]
+fn what_the_probes_cost_has_a_line_where_it_is_measured() {
+    let mut model = besieged();
+    assert!(!picture(&model, 80, 24).contains("probes:"));
+    for (second, runs) in [(13, 1_000), (15, 3_000)] {
+        let programs = vec![ProgramCost {
+            program: "conn_request".to_owned(),
+            runs,
+            time: Duration::from_micros(runs),
+        }];
+        let cost = Some(Cost::of(Duration::from_secs(second), programs));
+        let snapshot = Snapshot { cost, ..snapshot(second, Vec::new()) };
+        let tally = Tally::default();
+        model.look(&Look {
+            time: time(second),
+            listeners: &[],
+            snapshot: &snapshot,
+            tally: &tally,
+        });
+    }
+    let picture = picture(&model, 80, 24);
+    let line = "\n probes: 0.10% of one CPU, 1.0k runs a second of 1 us\n LISTENER";
+    assert!(picture.contains(line), "{picture}");
 }
 
 #[test]

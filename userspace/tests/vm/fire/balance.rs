@@ -22,8 +22,6 @@ use crate::trace::{Trace, Vantage};
 const VISITORS: u16 = 9000;
 /// Where those stay that refuse one client each.
 const CROWD: u16 = 20_000;
-/// Some 13 MB is what it takes; the rest is for other kernels and kinds of memory.
-const MEMORY_KIB: u64 = 40_000;
 /// Of 40,000 events and more.
 const MISSED_AT_MOST: u64 = 100;
 /// Rows of the second syndrop.
@@ -99,13 +97,13 @@ pub(super) fn two_cpus(size: Size) -> Result<()> {
     detail(&whole, &refused, once)?;
     intervals(&whole)?;
     overflow(&narrow, &refused, once)?;
-    ensure!(memory < MEMORY_KIB, "{memory} KiB resident");
+    ensure!(memory < size.memory_kib, "{memory} KiB resident");
     Ok(())
 }
 
 /// Whether a count is what it should be, but for what the kernel says that its probes missed: it
 /// runs none of a kprobe on a CPU that is reading a map, and two syndrops read theirs.
-fn falls_short(counted: u64, expected: u64, missed: u64) -> bool {
+pub(super) fn falls_short(counted: u64, expected: u64, missed: u64) -> bool {
     counted <= expected && counted + missed >= expected
 }
 

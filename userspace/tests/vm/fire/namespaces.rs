@@ -11,6 +11,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use super::Size;
+use super::balance::falls_short;
+use super::siege::{ACCEPT_QUEUE_FULL, Besieger, Castle, REASONS, Refused, add};
 use crate::flow::Family;
 use crate::listener::Listener;
 use crate::netns::{self, Home, Resident};
@@ -119,5 +121,56 @@ pub(super) fn come_and_go(size: Size) -> Result<()> {
             ensure!(apart <= line.in_flight, "left over, at {}: {line:?}", interval.time);
         }
     }
+    Ok(())
+}
+
+/// Many namespaces in which little happens, while two CPUs flood another one.
+pub(super) fn besieged(size: Size) -> Result<()> {
+    let home = Home::here()?;
+    let places = (0..size.namespaces).map(|_| Place::make()).collect::<Result<Vec<_>>>()?;
+    let mut castle = Castle::build()?;
+    let trace = Trace::start(Vantage::Host(&home), &["--interval", "3s"])?;
+    eprintln!("ready after {:?}", trace.start_time());
+    let [first, second] = &mut castle.peers;
+    let refused = thread::scope(|scope| {
+        let besiege = |cpu, peer| {
+            let mut besieger = Besieger::on(cpu, peer)?;
+            for _ in 0..size.syns {
+                besieger.strike(size.syns)?;
+            }
+            besieger.refused()
+        };
+        let sieges =
+            [scope.spawn(move || besiege(0, first)), scope.spawn(move || besiege(1, second))];
+        let visited = places.iter().try_for_each(Place::refuse);
+        let mut refused = Refused::new();
+        for siege in sieges {
+            add(&mut refused, siege.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        visited.map(|()| refused)
+    })?;
+    places.iter().try_for_each(Place::refuse)?;
+    let report = trace.stop()?;
+    let summary = &report.summary;
+    let missed = summary.missed_probes;
+    eprintln!("{refused:?}, {} namespaces, {missed} probes missed", places.len());
+    let elsewhere = 2 * u64::try_from(places.len())?;
+    for (port, reason) in REASONS {
+        let more = if port == ACCEPT_QUEUE_FULL { elsewhere } else { 0 };
+        let (counted, expected) = (summary.drops.get(reason), refused[&port] + more);
+        let counted = counted.copied().unwrap_or(0);
+        ensure!(falls_short(counted, expected, missed), "{reason}: {counted} of {expected}");
+    }
+    for line in &summary.counters {
+        let kernel = line.kernel.with_context(|| format!("unknown: {line:?}"))?;
+        ensure!(falls_short(line.explained, kernel, missed), "left over: {line:?}");
+    }
+    for place in &places {
+        let kernel = summary.kernel(place.netns);
+        ensure!(kernel.get("ListenDrops") == Some(&2), "namespace {}: {kernel:?}", place.netns);
+    }
+    let told = report.drops.iter().filter(|drop| drop.listener.netns != castle.netns);
+    let told = told.count() as u64;
+    ensure!(falls_short(told, elsewhere, missed), "{told} of {elsewhere} told");
     Ok(())
 }

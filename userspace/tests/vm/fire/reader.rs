@@ -21,9 +21,8 @@ use crate::setting::Setting;
 const SALVO: usize = 5;
 /// How late a line may be on a busy machine; it takes some 10 ms.
 const PROMPT: Duration = Duration::from_secs(5);
-/// More than pipe and ring hold together.
-const FLOOD: usize = 12_000;
-const MEMORY_KIB: u64 = 40_000;
+/// How many clients there are; then the first comes again.
+const CLIENTS: usize = 50_000;
 
 pub(super) fn nobody_reads(size: Size) -> Result<()> {
     let home = Home::here()?;
@@ -52,7 +51,7 @@ pub(super) fn nobody_reads(size: Size) -> Result<()> {
         Err(panic) => std::panic::resume_unwind(panic),
     };
 
-    strike(&mut setting, FLOOD)?;
+    strike(&mut setting, size.unread)?;
     thread::sleep(size.silence);
     let memory = process.peak_memory()?;
     // Whoever reads again gets all that was kept.
@@ -70,19 +69,21 @@ pub(super) fn nobody_reads(size: Size) -> Result<()> {
 
     let report = Report::parse(&text)?;
     let summary = &report.summary;
-    let (sent, told) = (u64::try_from(SALVO + FLOOD)?, u64::try_from(report.drops.len())?);
+    let (sent, told) = (u64::try_from(SALVO + size.unread)?, u64::try_from(report.drops.len())?);
     ensure!(summary.total() == sent, "{} counted of {sent}", summary.total());
     let lost = summary.lost_events;
     ensure!(lost > 0, "nothing was lost, so nothing was tried");
     ensure!(told + lost == sent, "{told} told and {lost} lost of {sent}");
     ensure!(summary.sampled_out == 0, "{} sampled out", summary.sampled_out);
-    ensure!(memory < MEMORY_KIB, "{memory} KiB resident");
+    ensure!(memory < size.memory_kib, "{memory} KiB resident");
     summary.ensure_explained()
 }
 
 fn strike(setting: &mut Setting, count: usize) -> Result<()> {
-    for _ in 0..count {
-        let flow = setting.rig.newcomer();
+    let port = setting.rig.listener.bound().port();
+    for nth in 0..count {
+        let client = u16::try_from(1000 + nth % CLIENTS)?;
+        let flow = setting.rig.peer.flow(Family::V4, client, port);
         setting.rig.peer.syn(&flow)?;
     }
     Ok(())

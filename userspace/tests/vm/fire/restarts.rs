@@ -54,6 +54,7 @@ pub(super) fn started_and_killed(size: Size) -> Result<()> {
 
 fn watch(home: &Home) -> Result<()> {
     let trace = Trace::start(Vantage::Host(home), &[])?;
+    eprintln!("ready after {:?}", trace.start_time());
     thread::sleep(WATCH);
     let report = trace.stop()?;
     let summary = &report.summary;

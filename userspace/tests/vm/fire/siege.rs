@@ -13,12 +13,12 @@ use crate::setting::pin;
 use crate::sysctl;
 
 /// The ports, by what happens there.
-pub(super) const ACCEPT_QUEUE_FULL: u16 = 8081;
-pub(super) const SYN_QUEUE_FULL: u16 = 8082;
-pub(super) const LAST_QUARTER: u16 = 8083;
+pub(crate) const ACCEPT_QUEUE_FULL: u16 = 8081;
+pub(crate) const SYN_QUEUE_FULL: u16 = 8082;
+pub(crate) const LAST_QUARTER: u16 = 8083;
 
 /// Their reasons.
-pub(super) const REASONS: [(u16, &str); 3] = [
+pub(crate) const REASONS: [(u16, &str); 3] = [
     (ACCEPT_QUEUE_FULL, "accept-queue-full-syn"),
     (SYN_QUEUE_FULL, "syn-queue-full"),
     (LAST_QUARTER, "syn-backlog-reserved"),
@@ -26,35 +26,38 @@ pub(super) const REASONS: [(u16, &str); 3] = [
 
 /// `tcp_max_syn_backlog`: the last quarter of it begins behind the 48th request.
 const MAX_SYN_BACKLOG: u32 = 64;
+/// `tcp_synack_retries`: requests stay for minutes, so that the last quarter stays reserved.
+const SYNACK_RETRIES: u32 = 12;
 /// SYNs of each CPU for the listener that gets few.
 const FEW: usize = 80;
 /// SYNs after which answers are read.
 const BREATH: usize = 64;
 
 /// SYNs that were refused, by port.
-pub(super) type Refused = BTreeMap<u16, u64>;
+pub(crate) type Refused = BTreeMap<u16, u64>;
 
 /// The place of the siege.
 #[derive(Debug)]
-pub(super) struct Castle {
+pub(crate) struct Castle {
     _resident: Resident,
     _listeners: Vec<Listener>,
-    pub(super) netns: u64,
+    pub(crate) netns: u64,
     /// One per CPU.
-    pub(super) peers: [Peer; 2],
+    pub(crate) peers: [Peer; 2],
 }
 
 /// Every address of both families.
-pub(super) fn everywhere() -> IpAddr {
+pub(crate) fn everywhere() -> IpAddr {
     Family::Mapped.any()
 }
 
 impl Castle {
     /// In a fresh namespace.
-    pub(super) fn build() -> Result<Self> {
+    pub(crate) fn build() -> Result<Self> {
         netns::enter_fresh()?;
         sysctl::set("net.ipv4.tcp_syncookies", 0)?;
         sysctl::set("net.ipv4.tcp_max_syn_backlog", MAX_SYN_BACKLOG)?;
+        sysctl::set("net.ipv4.tcp_synack_retries", SYNACK_RETRIES)?;
         let mut peers = [Peer::new(0)?, Peer::new(1)?];
         let backlogs = [(ACCEPT_QUEUE_FULL, 4), (SYN_QUEUE_FULL, 4), (LAST_QUARTER, 512)];
         let mut listeners = Vec::new();
@@ -76,7 +79,7 @@ impl Castle {
 
 /// One CPU's part.
 #[derive(Debug)]
-pub(super) struct Besieger<'a> {
+pub(crate) struct Besieger<'a> {
     peer: &'a mut Peer,
     client: u16,
     sent: usize,
@@ -86,14 +89,14 @@ pub(super) struct Besieger<'a> {
 
 impl<'a> Besieger<'a> {
     /// From now on this thread is on that CPU.
-    pub(super) fn on(cpu: u32, peer: &'a mut Peer) -> Result<Self> {
+    pub(crate) fn on(cpu: u32, peer: &'a mut Peer) -> Result<Self> {
         pin(cpu)?;
         let (by_port, answered) = (Refused::new(), BTreeSet::new());
         Ok(Self { peer, client: 0, sent: 0, by_port, answered })
     }
 
     /// Sends one more SYN of so many, of either family in turn.
-    pub(super) fn strike(&mut self, of: usize) -> Result<()> {
+    pub(crate) fn strike(&mut self, of: usize) -> Result<()> {
         let family = if self.sent.is_multiple_of(2) { Family::V4 } else { Family::V6 };
         let port = match self.sent {
             nth if nth.is_multiple_of((of / FEW).max(1)) => LAST_QUARTER,
@@ -113,7 +116,7 @@ impl<'a> Besieger<'a> {
     }
 
     /// A listener comes, refuses one client, and goes.
-    pub(super) fn visit(&mut self, port: u16) -> Result<()> {
+    pub(crate) fn visit(&mut self, port: u16) -> Result<()> {
         let listener = Listener::new(Family::Mapped, everywhere(), port, 0)?;
         let (guest, refused) = (self.guest(60_001, port), self.guest(60_002, port));
         self.peer.handshake(&guest)?;
@@ -136,7 +139,7 @@ impl<'a> Besieger<'a> {
     }
 
     /// What was refused: all that was sent but for what was answered.
-    pub(super) fn refused(mut self) -> Result<Refused> {
+    pub(crate) fn refused(mut self) -> Result<Refused> {
         self.peer.settle()?;
         self.breathe()?;
         for flow in self.answered {
@@ -150,7 +153,7 @@ impl<'a> Besieger<'a> {
 }
 
 /// Adds one part to another.
-pub(super) fn add(to: &mut Refused, part: Refused) {
+pub(crate) fn add(to: &mut Refused, part: Refused) {
     for (port, count) in part {
         *to.entry(port).or_default() += count;
     }

@@ -19,6 +19,9 @@ use crate::sysctl;
 
 const PORT: u16 = 8080;
 const SOMAXCONN: u32 = 8;
+/// The client whose refusal is counted, and one whose is not.
+const WANTED: u16 = 5;
+const UNWANTED: u16 = 9;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![Case::new("listeners::traced", traced)]
@@ -31,7 +34,11 @@ fn traced() -> Result<()> {
     let mut peer = Peer::new(0)?;
     let listener = Listener::new(Family::V4, peer.link().server(Family::V4), PORT, 1000)?;
     let (read, write) = rustix::pipe::pipe()?;
-    let mut command = command(&["listeners", "--json", "--watch", "0.1", "--drops", "--latency"]);
+    let mut words = vec!["listeners", "--json", "--watch", "0.1", "--drops", "--latency"];
+    // The first seven clients, so that of two that are refused only one was asked for.
+    let wanted = format!("{}/29", peer.flow(Family::V4, WANTED, PORT).client.ip());
+    words.extend(["--peer", &wanted, "--stage", "syn"]);
+    let mut command = command(&words);
     command.stdout(write);
     let process = Process::start_as_is(command)?;
     let mut rows = BufReader::new(File::from(read)).lines();
@@ -70,13 +77,16 @@ fn traced() -> Result<()> {
         let flow = flow(&peer, client);
         peer.handshake(&flow)?;
     }
-    let refused = flow(&peer, 9);
-    peer.syn(&refused)?;
+    for client in [UNWANTED, WANTED] {
+        let refused = flow(&peer, client);
+        peer.syn(&refused)?;
+    }
     until("a drop", &|row| row.drops == Some(1))?;
     listener.accept()?;
     until("an accepted connection", &|row| {
         row.accept_latency.is_some_and(|waited| {
-            waited.accepted == 1
+            row.drops == Some(1)
+                && waited.accepted == 1
                 && waited.max_s > 0.0
                 // One connection is all quantiles.
                 && waited.p50_s.total_cmp(&waited.max_s).is_eq()

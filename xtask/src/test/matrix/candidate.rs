@@ -16,6 +16,10 @@ use crate::test::libtest::Run;
 
 /// For all cases on one kernel; twice what they took on a busy machine.
 const LIMIT: Duration = Duration::from_secs(1800);
+/// For those that only run where they are named, some of them for an hour.
+const LONG_LIMIT: Duration = Duration::from_secs(3 * 3600);
+/// How their names begin.
+const LONG: [&str; 2] = ["full", "soak"];
 const MEMORY_MIB: u32 = 1024;
 const HARNESS: &str = "vm-tests";
 
@@ -51,7 +55,9 @@ impl Ground {
         outfit.own_program(&self.harness, HARNESS)?;
         let mut argv = vec![HARNESS, "--color", "never"];
         argv.extend(arguments.iter().map(String::as_str));
-        Ok(Candidate { name: name.to_owned(), initramfs: outfit.seal(&argv)?, kernel })
+        let long = |argument: &String| LONG.iter().any(|begin| argument.starts_with(begin));
+        let limit = if arguments.iter().any(long) { LONG_LIMIT } else { LIMIT };
+        Ok(Candidate { name: name.to_owned(), initramfs: outfit.seal(&argv)?, kernel, limit })
     }
 }
 
@@ -60,6 +66,7 @@ pub(crate) struct Candidate {
     name: String,
     kernel: Kernel,
     initramfs: NamedTempFile,
+    limit: Duration,
 }
 
 impl Candidate {
@@ -75,7 +82,7 @@ impl Candidate {
             image: &self.kernel.image,
             initramfs: self.initramfs.path(),
             memory_mib: MEMORY_MIB,
-            limit: Some(LIMIT),
+            limit: Some(self.limit),
             interactive: false,
             on_interrupt: OnInterrupt::End,
             pace: Pace::Real,
