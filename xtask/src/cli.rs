@@ -77,7 +77,7 @@ pub(crate) struct Demo {
 ///
 /// Each lab says what was published, what this kernel does and what syndrop says of it, and fails
 /// if the three do not fit or nothing was provoked. Without NAME, the list. All of them on one
-/// kernel take some four minutes.
+/// kernel take five to ten minutes.
 #[derive(Args)]
 pub(crate) struct Lab {
     /// Which one; `all` plays them all and writes docs/labs.md

@@ -17,7 +17,7 @@ const HEAD: &str = "# Published experiments, played again
 
 `cargo xtask lab NAME` plays one of them in a guest, with the same real programs and syndrop beside
 it; `cargo xtask lab all` plays them all and writes this page. Each compares what was published,
-what `ss`, `nstat` and the clients themselves see on this kernel, and what `syndrop --json` says, and
+what `ss`, `nstat` and the clients themselves see on this kernel, and what `syndrop --json` says. It
 fails if the three do not fit or if what it is about did not happen. Counts of packets differ from
 run to run. What all of it means for a server of yours: [queues.md](queues.md).
 
@@ -152,11 +152,9 @@ fn table(out: &mut String, sheets: &[(&str, &Sheet)]) {
         let said: Vec<&str> =
             rows.iter().map(|row| row.map_or("", |row| row.said.as_str())).collect();
         let differs = rows.iter().flatten().any(|row| matches!(row.fit, Fit::Explained(_)));
-        let published = if differs && *published != "-" {
-            format!("{published} (differs)")
-        } else {
-            published.clone()
-        };
+        let is_figure = published.starts_with(|first: char| first.is_ascii_digit());
+        let published =
+            if differs && is_figure { format!("{published} (differs)") } else { published.clone() };
         let said = if said.iter().all(|it| *it == said[0]) {
             cell(said[0])
         } else {

@@ -16,7 +16,8 @@ const LEAST: u64 = 10;
 const SINCE_3_10: &str = "Linux 3.10 had a SYN queue of its own, whose size was min(backlog, \
     somaxconn, tcp_max_syn_backlog), at least 8, rounded up to a power of two above it. Since 4.4 \
     the limit is the one of the accept queue, min(backlog, somaxconn), and is not rounded; only the \
-    reserved quarter of tcp_max_syn_backlog is as it was.";
+    reserved quarter of tcp_max_syn_backlog is as it was. A kernel that refuses at the limit and \
+    not above it, as 5.10.223 does, has 128 here instead of 129.";
 const ONE_MORE: &str = "This kernel refuses at a length greater than the limit; older ones did so \
     at the limit. The change (mainline 6.13) was carried back into the stable series, so the \
     version does not tell: 5.10.223 has the old rule, 5.10.262 the new one.";
