@@ -1,5 +1,6 @@
 //! A `syndrop trace --json` around a piece of a case: started, waited for, interrupted, read.
 
+use std::env;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -8,6 +9,8 @@ use rustix::process::Signal;
 use crate::netns::Home;
 use crate::process::{Process, command};
 use crate::report::Report;
+
+const ATTACH: &str = "SYNDROP_VM_ATTACH";
 
 /// Where syndrop runs.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +31,10 @@ pub(crate) struct Trace {
 impl Trace {
     /// Starts it with further arguments and waits until it is ready.
     pub(crate) fn start(vantage: Vantage, arguments: &[&str]) -> Result<Self> {
-        let arguments = [&["trace", "--json"], arguments].concat();
+        // The kind of probe that the matrix wants here, unless the case wants one.
+        let kind = env::var(ATTACH).ok().filter(|_| !arguments.contains(&"--attach"));
+        let kind: Vec<&str> = kind.iter().flat_map(|kind| ["--attach", kind]).collect();
+        let arguments = [&["trace", "--json"], &kind[..], arguments].concat();
         let began = Instant::now();
         let start = || Process::start(command(&arguments));
         let mut process = match vantage {

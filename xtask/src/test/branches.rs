@@ -24,7 +24,7 @@ const WRITE: &str = "SYNDROP_WRITE_DOCS";
 const PAGE: &str = "docs/branches.md";
 
 /// Families of cases that no reason of the table needs.
-pub(super) const BESIDES: [&str; 23] = [
+pub(super) const BESIDES: [&str; 24] = [
     "all-reasons-on-two-cpus",
     "application",
     "clients::attempts",
@@ -46,6 +46,7 @@ pub(super) const BESIDES: [&str; 23] = [
     "no-drop-",
     "reader-stopped",
     "returning-clients::",
+    "stats::",
     "top::",
     "two-namespaces",
 ];

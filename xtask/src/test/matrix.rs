@@ -23,7 +23,7 @@ use crate::kernels::{self, Kernel};
 /// Cases that no kernel changes: what they are about happens above it, so in the whole matrix one
 /// kernel is enough for each, and no kernel has all of them.
 const SAME_EVERYWHERE: [(&str, &str); 12] = [
-    ("campaign::by-kprobes", "6.18"),
+    ("campaign::by-kprobes", "6.1"),
     ("filter::", "6.1"),
     ("text::", "6.1"),
     ("run::", "6.18"),
@@ -36,6 +36,10 @@ const SAME_EVERYWHERE: [(&str, &str); 12] = [
     ("fire::namespaces-come-and-go", "6.12"),
     ("fire::nobody-reads", "6.12"),
 ];
+
+/// The kind of probe that traces take on a kernel of the whole matrix, where it is not the one that
+/// syndrop chooses.
+const ATTACH: [(&str, &str); 1] = [("6.18", "kprobe")];
 
 /// Runs the matrix to its end, whatever fails in between, and adds it all to `tally`.
 ///
@@ -67,7 +71,9 @@ pub(crate) fn run(options: &Test, tally: &mut Tally) -> Result<()> {
         let besides = branches::BESIDES.iter().filter(|_| only_branches);
         let skipped = elsewhere.map(|(cases, _)| cases).chain(besides);
         arguments.extend(skipped.map(|cases| format!("--skip={cases}")));
-        let packed = kernel.and_then(|kernel| ground.pack(name, kernel, &arguments));
+        let attach = ATTACH.iter().find(|(kernel, _)| options.is_whole_matrix() && *kernel == name);
+        let attach = attach.map(|(_, kind)| *kind);
+        let packed = kernel.and_then(|kernel| ground.pack(name, kernel, &arguments, attach));
         match packed {
             Ok(candidate) => candidates.push_back(candidate),
             Err(error) => tally.fail(format!("kernel {name}: {error:#}")),

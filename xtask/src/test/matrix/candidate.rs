@@ -43,14 +43,19 @@ impl Ground {
         Branches::list(&self.harness)
     }
 
-    /// Packs a guest that runs the harness with these arguments.
+    /// Packs a guest that runs the harness with these arguments, where traces take that kind of
+    /// probe.
     pub(crate) fn pack(
         &self,
         name: &str,
         kernel: Kernel,
         arguments: &[String],
+        attach: Option<&str>,
     ) -> Result<Candidate> {
         let mut outfit = Outfit::new(&kernel)?;
+        if let Some(kind) = attach {
+            outfit.variable("SYNDROP_VM_ATTACH", kind);
+        }
         outfit.own_program(&self.syndrop, "syndrop")?;
         outfit.own_program(&self.harness, HARNESS)?;
         let mut argv = vec![HARNESS, "--color", "never"];
