@@ -7,7 +7,9 @@ mod contenders;
 mod figures;
 mod guest;
 mod loads;
+mod page;
 mod table;
+mod targets;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +18,7 @@ use std::thread;
 use anyhow::{Result, bail};
 use boundary::bench::Outcome;
 
-use self::contenders::{CONTENDERS, Contender};
+use self::contenders::CONTENDERS;
 use self::figures::{Figures, Sheet};
 use self::guest::{Ground, Packed};
 use self::loads::LOADS;
@@ -44,16 +46,21 @@ pub(crate) fn run(options: &Bench) -> Result<i32> {
                 Err(error) => sheet.missing(contender, &error),
             }
         }
-        for (contender, outcomes) in play(&ground, runs)? {
+        for (packed, outcomes) in play(&ground, runs)? {
             match outcomes {
-                Ok(outcomes) => sheet.add(Figures::new(contender, &loads, outcomes)),
+                Ok(outcomes) => {
+                    sheet.add(Figures::new(packed.contender, &loads, &outcomes, packed.size));
+                }
                 Err(error) => {
                     failed = true;
-                    sheet.missing(contender, &error);
+                    sheet.missing(packed.contender, &error);
                 }
             }
         }
         table::print(&sheet, &loads);
+        if options.is_whole() {
+            page::update(series, &sheet, &loads)?;
+        }
     }
     Ok(i32::from(failed))
 }
@@ -74,12 +81,12 @@ fn chosen<T>(
 }
 
 /// What came of one contender, by seed.
-type Played = (&'static Contender, Result<Vec<Outcome>>);
+type Played = (Packed, Result<Vec<Outcome>>);
 
 /// Boots them all, two at a time.
 fn play(ground: &Ground, runs: VecDeque<(Packed, u32)>) -> Result<Vec<Played>> {
     let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let order: Vec<&'static Contender> = runs.iter().map(|(packed, _)| packed.contender).collect();
+    let order: Vec<Packed> = runs.iter().map(|(packed, _)| packed.clone()).collect();
     let waiting = Mutex::new(runs);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let done = Mutex::new(Vec::new());
@@ -88,6 +95,9 @@ fn play(ground: &Ground, runs: VecDeque<(Packed, u32)>) -> Result<Vec<Played>> {
             scope.spawn(|| {
                 while let Some((packed, seed)) = next() {
                     let outcome = packed.boot(ground, seed);
+                    if let Err(error) = &outcome {
+                        eprintln!("{}, seed {seed}: {error:#}", packed.contender.name);
+                    }
                     let outcome = (packed.contender.name, seed, outcome);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
                 }
@@ -100,12 +110,13 @@ fn play(ground: &Ground, runs: VecDeque<(Packed, u32)>) -> Result<Vec<Played>> {
     }
     done.sort_by_key(|(_, seed, _)| *seed);
     let mut played: Vec<Played> = Vec::new();
-    for contender in order {
-        if played.iter().any(|(other, _)| other.name == contender.name) {
+    for packed in order {
+        let contender = packed.contender.name;
+        if played.iter().any(|(other, _)| other.contender.name == contender) {
             continue;
         }
-        let own = done.extract_if(.., |(name, ..)| *name == contender.name);
-        played.push((contender, own.map(|(_, _, outcome)| outcome).collect()));
+        let own = done.extract_if(.., |(name, ..)| *name == contender);
+        played.push((packed, own.map(|(_, _, outcome)| outcome).collect()));
     }
     Ok(played)
 }

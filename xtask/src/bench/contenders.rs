@@ -14,10 +14,12 @@ pub(crate) struct Contender {
     /// What is typed.
     pub(crate) argv: &'static [&'static str],
     pub(crate) env: &'static [(&'static str, &'static str)],
-    /// What it says once it traces.
+    /// What it says once it traces; nothing for one that says nothing.
     pub(crate) ready: &'static str,
     /// What stands before and behind a number of lost events.
     pub(crate) lost: &'static [(&'static str, &'static str)],
+    /// It never rests.
+    pub(crate) restless: bool,
     /// The slow go through this part of the packets only.
     pub(crate) share: u32,
 }
@@ -53,6 +55,7 @@ const NOTHING: Contender = Contender {
     env: &[],
     ready: "",
     lost: &[],
+    restless: false,
     share: 1,
 };
 

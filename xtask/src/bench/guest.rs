@@ -36,6 +36,8 @@ pub(crate) struct Packed {
     pub(crate) contender: &'static Contender,
     kernel: Kernel,
     initramfs: Arc<NamedTempFile>,
+    /// Bytes of the program and its libraries.
+    pub(crate) size: u64,
 }
 
 impl Ground {
@@ -57,6 +59,7 @@ impl Ground {
         by_program: bool,
     ) -> Result<Packed> {
         let mut outfit = Outfit::bare(kernel, &self.guest)?;
+        let bare = outfit.size()?;
         match contender.origin {
             Origin::Nothing => {}
             Origin::Syndrop => outfit.own_program(&self.syndrop, "syndrop")?,
@@ -76,6 +79,7 @@ impl Ground {
             }
             Origin::Nowhere => bail!("{}", contender.note),
         }
+        let size = outfit.size()? - bare;
         let job = Job {
             tool: (!contender.is_nothing()).then(|| tool(contender)),
             loads: loads.iter().map(|row| row.load(contender)).collect(),
@@ -83,7 +87,7 @@ impl Ground {
         };
         outfit.file(JOB, serde_json::to_vec(&job).context("failed to write the guest's job")?);
         let initramfs = Arc::new(outfit.seal(&["guest", "bench"])?);
-        Ok(Packed { contender, kernel: kernel.clone(), initramfs })
+        Ok(Packed { contender, kernel: kernel.clone(), initramfs, size })
     }
 }
 
@@ -93,6 +97,7 @@ fn tool(contender: &Contender) -> Tool {
         argv: contender.argv.iter().map(|&word| word.to_owned()).collect(),
         env: contender.env.iter().map(owned).collect(),
         ready: contender.ready.to_owned(),
+        restless: contender.restless,
         lost: contender.lost.iter().map(owned).collect(),
     }
 }

@@ -65,8 +65,11 @@ fn work() -> Result<Outcome> {
 
 /// One load from its preparation until the tool has caught up.
 fn take(load: &Load, mut tool: Option<&mut Running>, by_program: bool) -> Result<Taken> {
-    thread::sleep(CALM);
+    if tool.as_ref().is_none_or(|tool| !tool.restless()) {
+        thread::sleep(CALM);
+    }
     let mut prepared = Prepared::new(load)?;
+    prepared.warm_up()?;
     if let Some(tool) = &mut tool {
         tool.catch_up()?;
     }

@@ -13,6 +13,9 @@ use super::{client, counters, setting};
 /// Enough SYNs that one at least is refused or answered with a cookie.
 const MOST_HALF_OPEN: u32 = 1024;
 
+/// Connections until the kernel's caches are filled.
+const WARM_UP: u32 = 1000;
+
 /// A load that is ready to be played.
 pub(crate) struct Prepared {
     load: Load,
@@ -67,6 +70,14 @@ impl Prepared {
             before: 0,
             plan,
         })
+    }
+
+    /// What the first connections of a kernel cost, more than those after them, is not measured.
+    pub(crate) fn warm_up(&self) -> Result<()> {
+        match self.load.workload {
+            Workload::Healthy => client::connect(&self.listener, self.server, WARM_UP),
+            _ => Ok(()),
+        }
     }
 
     /// Fills the queue that is to be full; half-open requests end soon.

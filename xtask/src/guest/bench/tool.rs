@@ -27,6 +27,7 @@ const TAIL: usize = 12;
 pub(crate) struct Running {
     child: Child,
     lost: Vec<(String, String)>,
+    restless: bool,
     start: u64,
     start_wall: u64,
     peak_kib: u64,
@@ -42,21 +43,43 @@ impl Running {
         let create = |path| File::create(path).with_context(|| format!("failed to create {path}"));
         command.stdin(Stdio::null()).stdout(create(STDOUT)?).stderr(create(STDERR)?);
         let began = Instant::now();
-        let mut child = group::within(|| {
+        let child = group::within(|| {
             command.spawn().with_context(|| format!("failed to start {program}"))
         })?;
-        while !says(&tool.ready)? {
-            if let Some(status) = child.try_wait()? {
-                bail!("{program} ended with {status} instead of tracing:\n{}", tail()?);
+        let mut running = Self {
+            child,
+            lost: tool.lost.clone(),
+            restless: tool.restless,
+            start: 0,
+            start_wall: 0,
+            peak_kib: 0,
+        };
+        if tool.ready.is_empty() {
+            running.catch_up()?;
+        } else {
+            running.await_word(&tool.ready, began)?;
+        }
+        running.start_wall = nanoseconds(began.elapsed());
+        running.start = group::used()?;
+        Ok(running)
+    }
+
+    fn await_word(&mut self, word: &str, began: Instant) -> Result<()> {
+        while !says(word)? {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the tool ended with {status} instead of tracing:\n{}", tail()?);
             }
             if began.elapsed() > PATIENCE {
-                bail!("{program} does not say {:?}, but:\n{}", tool.ready, tail()?);
+                bail!("the tool does not say {word:?}, but:\n{}", tail()?);
             }
             thread::sleep(LOOK);
         }
-        let start_wall = nanoseconds(began.elapsed());
-        let start = group::used()?;
-        Ok(Self { child, lost: tool.lost.clone(), start, start_wall, peak_kib: 0 })
+        Ok(())
+    }
+
+    /// Whether it is at work even when nothing happens.
+    pub(crate) fn restless(&self) -> bool {
+        self.restless
     }
 
     /// Its process.
@@ -79,6 +102,10 @@ impl Running {
                 bail!("the tool ended with {status}:\n{}", tail()?);
             }
             let now = self.used()?;
+            if self.restless {
+                last = first;
+                break;
+            }
             if now - last < nanoseconds(REST) / 100 {
                 break;
             }
