@@ -6,6 +6,7 @@
 mod contenders;
 mod figures;
 mod guest;
+mod headers;
 mod loads;
 mod page;
 mod table;
@@ -122,5 +123,5 @@ fn play(ground: &Ground, runs: VecDeque<(Packed, u32)>) -> Result<Vec<Played>> {
 }
 
 fn is_interrupted(outcome: &Result<Outcome>) -> bool {
-    outcome.as_ref().is_err_and(|error| error.is::<Interrupted>())
+    outcome.as_ref().is_err_and(anyhow::Error::is::<Interrupted>)
 }

@@ -127,7 +127,7 @@ impl Tree {
     /// Every file and link by its path in the tree, but for those below some directories.
     pub(crate) fn files(&self, without: &[&str]) -> Result<Vec<GuestFile>> {
         let mut files = Vec::new();
-        let mut waiting = vec![PathBuf::from("usr"), PathBuf::from("etc")];
+        let mut waiting: Vec<PathBuf> = ["usr", "etc", "lib/modules"].map(PathBuf::from).into();
         while let Some(directory) = waiting.pop() {
             let host = self.root.join(&directory);
             if without.iter().any(|path| directory == Path::new(path)) || !host.is_dir() {

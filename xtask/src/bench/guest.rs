@@ -9,6 +9,7 @@ use boundary::bench::{JOB, Job, Outcome, Taken, Tool};
 use tempfile::NamedTempFile;
 
 use super::contenders::{Contender, Origin};
+use super::headers;
 use super::loads::Row;
 use crate::artifact;
 use crate::kernels::Kernel;
@@ -59,7 +60,7 @@ impl Ground {
         by_program: bool,
     ) -> Result<Packed> {
         let mut outfit = Outfit::bare(kernel, &self.guest)?;
-        let bare = outfit.size()?;
+        let mut bare = outfit.size()?;
         match contender.origin {
             Origin::Nothing => {}
             Origin::Syndrop => outfit.own_program(&self.syndrop, "syndrop")?,
@@ -75,7 +76,10 @@ impl Ground {
                 }
             }
             Origin::Scripts(package) => {
-                bail!("nothing packs {package} yet");
+                outfit.all_of(&headers::of(kernel)?)?;
+                let headers = outfit.size()?;
+                outfit.all_of(&programs::tree(&[package, "python3"], SUITES)?)?;
+                bare = headers;
             }
             Origin::Nowhere => bail!("{}", contender.note),
         }

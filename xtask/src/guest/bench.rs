@@ -49,6 +49,9 @@ fn work() -> Result<Outcome> {
     let job: Job =
         serde_json::from_slice(&job).with_context(|| format!("failed to parse {JOB}"))?;
     setting::settle()?;
+    // A kernel that has just booted has work of its own left.
+    thread::sleep(CALM);
+    eprintln!("UP {}", fs::read_to_string("/proc/uptime")?);
     if job.by_program {
         programs::measure()?;
     }
@@ -78,7 +81,7 @@ fn take(load: &Load, mut tool: Option<&mut Running>, by_program: bool) -> Result
         Some(tool) if by_program => Stats::of(tool.pid()),
         _ => Ok(Stats::default()),
     };
-    let used = |tool: &Option<&mut Running>| tool.as_ref().map_or(Ok(0), |tool| tool.used());
+    let used = |tool: &Option<&mut Running>| tool.as_ref().map_or(Ok(0), |_| group::used());
     let (programs_before, used_before) = (stats(&tool)?, used(&tool)?);
     let began = Instant::now();
     prepared.play()?;

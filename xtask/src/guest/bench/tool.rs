@@ -87,21 +87,16 @@ impl Running {
         self.child.id()
     }
 
-    /// What its processes took so far.
-    pub(crate) fn used(&self) -> Result<u64> {
-        group::used()
-    }
-
     /// Waits until it idles; returns what it took for that.
     pub(crate) fn catch_up(&mut self) -> Result<u64> {
         let began = Instant::now();
-        let (first, mut last) = (self.used()?, self.used()?);
+        let (first, mut last) = (group::used()?, group::used()?);
         loop {
             thread::sleep(REST);
             if let Some(status) = self.child.try_wait()? {
                 bail!("the tool ended with {status}:\n{}", tail()?);
             }
-            let now = self.used()?;
+            let now = group::used()?;
             if self.restless {
                 last = first;
                 break;
@@ -160,8 +155,9 @@ impl Running {
 fn lost_in(line: &str, words: &[(String, String)]) -> Option<u64> {
     words.iter().find_map(|(before, behind)| {
         let (front, _) = line.split_once(behind.as_str())?;
-        let number = front.rsplit_once(before.as_str())?.1;
-        number.trim().replace(',', "").parse().ok()
+        let start = front.rfind(' ').map_or(0, |space| space + 1);
+        let (words, number) = front.split_at(start);
+        if words.ends_with(before) { number.replace(',', "").parse().ok() } else { None }
     })
 }
 
