@@ -1,6 +1,8 @@
 //! A tool from its start to its end, and what it says of itself.
 
 use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use boundary::bench::{Tool, ToolOutcome};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{group, nanoseconds};
@@ -67,7 +70,7 @@ impl Running {
     fn await_word(&mut self, word: &str, began: Instant) -> Result<()> {
         while !says(word)? {
             if let Some(status) = self.child.try_wait()? {
-                bail!("the tool ended with {status} instead of tracing:\n{}", tail()?);
+                bail!("the tool ended with {status} instead of tracing:\n{}{}", tail()?, kernel());
             }
             if began.elapsed() > PATIENCE {
                 bail!("the tool does not say {word:?}, but:\n{}", tail()?);
@@ -168,6 +171,23 @@ fn says(word: &str) -> Result<bool> {
 fn read(path: &str) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("failed to read {path}"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The kernel's last word, where it has one on the tool's end.
+fn kernel() -> String {
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let log = File::options().read(true).custom_flags(nonblocking).open("/dev/kmsg");
+    let Ok(mut log) = log else { return String::new() };
+    let mut record = vec![0; 8192];
+    let mut last = String::new();
+    // One record at a time, an error when there are no more.
+    while let Ok(length) = log.read(&mut record) {
+        let text = String::from_utf8_lossy(&record[..length]).into_owned();
+        if text.contains("segfault") || text.contains("out of memory") {
+            last = text;
+        }
+    }
+    last
 }
 
 /// The last lines of both outputs.
