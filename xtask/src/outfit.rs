@@ -83,6 +83,13 @@ impl Outfit {
         Ok(outfit)
     }
 
+    /// A shell for programs that take one for granted, and nothing that it needs itself.
+    pub(crate) fn plain_shell(&mut self) -> Result<()> {
+        self.programs(PACKAGES, &["/usr/bin/busybox"])?;
+        self.archive.symlink("/usr/bin/sh", "busybox");
+        Ok(())
+    }
+
     /// A program of this machine, found in the guest as `/usr/bin/NAME`, with its libraries.
     pub(crate) fn own_program(&mut self, host: &Path, name: &str) -> Result<()> {
         self.archive.host_file(&format!("/usr/bin/{name}"), host, 0o755);

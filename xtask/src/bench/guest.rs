@@ -60,6 +60,9 @@ impl Ground {
         by_program: bool,
     ) -> Result<Packed> {
         let mut outfit = Outfit::bare(kernel, &self.guest)?;
+        if matches!(contender.origin, Origin::Package(_) | Origin::Scripts(_)) {
+            outfit.plain_shell()?;
+        }
         let mut bare = outfit.size()?;
         match contender.origin {
             Origin::Nothing => {}

@@ -51,7 +51,6 @@ fn work() -> Result<Outcome> {
     setting::settle()?;
     // A kernel that has just booted has work of its own left.
     thread::sleep(CALM);
-    eprintln!("UP {}", fs::read_to_string("/proc/uptime")?);
     if job.by_program {
         programs::measure()?;
     }
