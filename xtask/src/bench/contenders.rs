@@ -13,7 +13,8 @@ pub(crate) struct Contender {
     pub(crate) origin: Origin,
     /// What is typed.
     pub(crate) argv: &'static [&'static str],
-    pub(crate) env: &'static [(&'static str, &'static str)],
+    /// An option of syndrop's without which there is no such row.
+    pub(crate) option: &'static str,
     /// What it says once it traces; nothing for one that says nothing.
     pub(crate) ready: &'static str,
     /// What stands before and behind a number of lost events.
@@ -52,7 +53,7 @@ const NOTHING: Contender = Contender {
     note: "",
     origin: Origin::Nothing,
     argv: &[],
-    env: &[],
+    option: "",
     ready: "",
     lost: &[],
     restless: false,
@@ -84,6 +85,34 @@ const OURS: &[Contender] = &[
         name: "syndrop --detail all",
         note: "every drop counted and told",
         argv: &["/usr/bin/syndrop", "trace", "--detail", "all"],
+        ..SYNDROP
+    },
+    Contender {
+        name: "syndrop --attach fentry",
+        note: "as the first, by fentry and fexit alone",
+        argv: &["/usr/bin/syndrop", "trace", "--attach", "fentry"],
+        option: "--attach",
+        ..SYNDROP
+    },
+    Contender {
+        name: "syndrop --attach fentry --detail all",
+        note: "every drop counted and told, by fentry and fexit alone",
+        argv: &["/usr/bin/syndrop", "trace", "--attach", "fentry", "--detail", "all"],
+        option: "--attach",
+        ..SYNDROP
+    },
+    Contender {
+        name: "syndrop --attach kprobe",
+        note: "as the first, by kprobes and kretprobes alone",
+        argv: &["/usr/bin/syndrop", "trace", "--attach", "kprobe"],
+        option: "--attach",
+        ..SYNDROP
+    },
+    Contender {
+        name: "syndrop --attach kprobe --detail all",
+        note: "every drop counted and told, by kprobes and kretprobes alone",
+        argv: &["/usr/bin/syndrop", "trace", "--attach", "kprobe", "--detail", "all"],
+        option: "--attach",
         ..SYNDROP
     },
 ];

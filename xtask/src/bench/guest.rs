@@ -1,7 +1,7 @@
 //! A contender in a guest: what is packed for it, how it boots, what it says.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -11,12 +11,12 @@ use tempfile::NamedTempFile;
 use super::contenders::{Contender, Origin};
 use super::headers;
 use super::loads::Row;
-use crate::artifact;
 use crate::kernels::Kernel;
 use crate::machine::{Machine, OnInterrupt, Pace, Progress};
 use crate::outfit::Outfit;
 use crate::programs::{self, Release};
 use crate::qemu::Qemu;
+use crate::{artifact, command};
 
 /// Whose packages peers are taken from: those of the kernel's release.
 const SUITES: Release = Release::FirstOf(&["trixie", "sid"]);
@@ -29,14 +29,15 @@ pub(crate) struct Ground {
     qemu: Qemu,
     guest: PathBuf,
     syndrop: PathBuf,
+    /// What it says of its options.
+    help: String,
 }
 
 /// A guest that can be booted with any seed.
-#[derive(Clone)]
 pub(crate) struct Packed {
-    pub(crate) contender: &'static Contender,
+    contender: &'static Contender,
     kernel: Kernel,
-    initramfs: Arc<NamedTempFile>,
+    initramfs: NamedTempFile,
     /// Bytes of the program and its libraries.
     pub(crate) size: u64,
 }
@@ -44,11 +45,9 @@ pub(crate) struct Packed {
 impl Ground {
     /// Builds and fetches it.
     pub(crate) fn lay() -> Result<Self> {
-        Ok(Self {
-            qemu: Qemu::provide()?,
-            guest: artifact::lean_guest()?,
-            syndrop: artifact::syndrop()?,
-        })
+        let syndrop = artifact::syndrop()?;
+        let help = command::read(Command::new(&syndrop).args(["trace", "--help"]))?;
+        Ok(Self { qemu: Qemu::provide()?, guest: artifact::lean_guest()?, syndrop, help })
     }
 
     /// Packs a contender, its loads and all that it needs.
@@ -59,6 +58,9 @@ impl Ground {
         loads: &[&Row],
         by_program: bool,
     ) -> Result<Packed> {
+        if !self.help.contains(contender.option) {
+            bail!("syndrop has no option {}", contender.option);
+        }
         let mut outfit = Outfit::bare(kernel, &self.guest)?;
         if matches!(contender.origin, Origin::Package(_) | Origin::Scripts(_)) {
             outfit.plain_shell()?;
@@ -93,7 +95,7 @@ impl Ground {
             by_program,
         };
         outfit.file(JOB, serde_json::to_vec(&job).context("failed to write the guest's job")?);
-        let initramfs = Arc::new(outfit.seal(&["guest", "bench"])?);
+        let initramfs = outfit.seal(&["guest", "bench"])?;
         Ok(Packed { contender, kernel: kernel.clone(), initramfs, size })
     }
 }
@@ -102,7 +104,6 @@ fn tool(contender: &Contender) -> Tool {
     let owned = |(first, second): &(&str, &str)| ((*first).to_owned(), (*second).to_owned());
     Tool {
         argv: contender.argv.iter().map(|&word| word.to_owned()).collect(),
-        env: contender.env.iter().map(owned).collect(),
         ready: contender.ready.to_owned(),
         restless: contender.restless,
         lost: contender.lost.iter().map(owned).collect(),

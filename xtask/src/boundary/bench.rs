@@ -26,8 +26,6 @@ pub struct Job {
 pub struct Tool {
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// Environment variables beyond the guest's own.
-    pub env: Vec<(String, String)>,
     /// What it writes once it traces, to either of its outputs. If nothing is said here, it traces
     /// when it comes to rest.
     pub ready: String,

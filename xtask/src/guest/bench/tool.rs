@@ -42,7 +42,7 @@ impl Running {
         group::make()?;
         let (program, arguments) = tool.argv.split_first().context("a tool without a program")?;
         let mut command = Command::new(program);
-        command.args(arguments).envs(tool.env.iter().map(|(name, value)| (name, value)));
+        command.args(arguments);
         let create = |path| File::create(path).with_context(|| format!("failed to create {path}"));
         command.stdin(Stdio::null()).stdout(create(STDOUT)?).stderr(create(STDERR)?);
         let began = Instant::now();
