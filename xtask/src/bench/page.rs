@@ -162,7 +162,35 @@ fn table_row(row: &Figures, nothing: Option<&Figures>, loads: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use boundary::bench::{Outcome, Taken, ToolOutcome};
+
     use super::*;
+    use crate::bench::contenders::{CONTENDERS, Contender};
+    use crate::bench::loads::LOADS;
+
+    /// A row whose every packet cost so much.
+    fn row(contender: &'static Contender, each: u64) -> Figures {
+        let taken = Taken { count: 10, during: each * 10, ..Taken::default() };
+        let tool = ToolOutcome { start: 5_000_000, peak_kib: 1000, ..ToolOutcome::default() };
+        let outcome = Outcome { loads: vec![taken; LOADS.len()], tool: Some(tool) };
+        Figures::new(contender, &LOADS.iter().collect::<Vec<_>>(), &[outcome], 2_000_000)
+    }
+
+    #[test]
+    fn a_row_says_what_is_added() {
+        let loads: Vec<&Row> = LOADS.iter().collect();
+        let nothing = row(&CONTENDERS[0], 1000);
+        let other = row(&CONTENDERS[1], 1500);
+        let line = table_row(&other, Some(&nothing), loads.len());
+        assert_eq!(
+            line,
+            "| syndrop | +500 (×1.50) | +500 (×1.50) | +500 (×1.50) | +500 (×1.50) | 0 | 5 ms | 1 MB | 2.0 MB |"
+        );
+        let line = table_row(&nothing, Some(&nothing), loads.len());
+        assert_eq!(line, "| none | 1000 | 1000 | 1000 | 1000 | | | | |");
+        let (titles, cells) = (loads.len() + 5, line.matches('|').count() - 1);
+        assert_eq!(titles, cells);
+    }
 
     #[test]
     fn a_section_is_found_again() {
