@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Bench) -> Result<i32> {
                 }
             }
         }
-        table::print(&sheet, &loads);
+        table::print(&sheet, &loads, options.seeds);
         if options.is_whole() {
             page::update(series, &sheet, &loads)?;
         }

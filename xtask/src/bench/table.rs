@@ -10,7 +10,7 @@ use super::targets;
 const REPEATS_WITHIN: f64 = 0.01;
 
 /// Prints all of a kernel.
-pub(crate) fn print(sheet: &Sheet, loads: &[&Row]) {
+pub(crate) fn print(sheet: &Sheet, loads: &[&Row], boots: u32) {
     println!("\nLinux {}: instructions for each, and what is added to them", sheet.release);
     let nothing = sheet.nothing();
     for row in &sheet.rows {
@@ -42,6 +42,10 @@ pub(crate) fn print(sheet: &Sheet, loads: &[&Row]) {
         let Some(reached) = standing.reached else { continue };
         let (what, limit, word) = (standing.what, standing.limit, standing.word());
         println!("{word}: {reached:.0} of {limit:.0} {what} ({})", standing.contender);
+    }
+    if boots == 1 {
+        println!("one boot each: whether it repeats was not measured");
+        return;
     }
     let widest = sheet.widest();
     let word = if widest <= REPEATS_WITHIN { "repeats" } else { "DOES NOT REPEAT" };
