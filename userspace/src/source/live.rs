@@ -21,7 +21,7 @@ use crate::cost::Cost;
 use crate::decode::{self, SynDrop};
 use crate::filter;
 use crate::kernel::fields::Need;
-use crate::kernel::hooks;
+use crate::kernel::hooks::{self, Asked};
 use crate::kernel::{
     Attach, Baseline, Choice, KernelBtf, Means, Namespaces, Plan, PlanError, Rights,
 };
@@ -163,15 +163,13 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
 /// Plans and attaches, and plans again without an optional hook that the kernel refused: the
 /// probes must not believe in a milestone that nobody watches.
 fn plan_and_attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
-    let btf = thread::scope(|scope| {
-        // aya tries out what this kernel knows of BPF; it keeps the answers.
-        scope.spawn(aya::features);
-        KernelBtf::open(&Plan::wanted())
-    });
-    let btf = btf.map_err(PlanError::from)?;
     let mut means = Means::of_this_kernel(settings.attach);
     loop {
-        let plan = Plan::resolve(&btf, settings.asked, &means)?;
+        let plan = thread::scope(|scope| {
+            // aya tries out what this kernel knows of BPF; it keeps the answers.
+            scope.spawn(aya::features);
+            plan(settings.asked, &means)
+        })?;
         let error = match programs::start(&plan, settings) {
             Ok(ebpf) => return Ok((plan, ebpf)),
             Err(error) => error,
@@ -194,6 +192,11 @@ fn plan_and_attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
             _ => return Err(error.into()),
         }
     }
+}
+
+/// The kernel's types are let go with this: while programs are loaded, others take their memory.
+fn plan(asked: Asked, means: &Means) -> Result<Plan, PlanError> {
+    Plan::resolve(&KernelBtf::open(&Plan::wanted())?, asked, means)
 }
 
 fn optional(program: &str) -> bool {
