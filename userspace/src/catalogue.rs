@@ -51,6 +51,10 @@ pub struct Entry {
     pub remedy: &'static str,
 }
 
+/// How a SYN that is dropped looks to the client: `tcp_syn_linear_timeouts` came with Linux 6.5.
+const SILENCE: &str = "No answer: connect() hangs, and the SYN comes again after 1, 3, 7 seconds; \
+    from Linux 6.5 on each second at first.";
+
 /// What could be any of them.
 const UNATTRIBUTED: &[Entry] = &[Entry {
     reason: Reason::Unattributed,

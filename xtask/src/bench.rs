@@ -6,23 +6,25 @@
 mod contenders;
 mod figures;
 mod guest;
+mod headers;
 mod loads;
+mod page;
 mod table;
+mod targets;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Result, bail};
-use boundary::bench::Outcome;
 
-use self::contenders::{CONTENDERS, Contender};
+use self::contenders::{CONTENDERS, Contender, Origin};
 use self::figures::{Figures, Sheet};
-use self::guest::{Ground, Packed};
-use self::loads::LOADS;
+use self::guest::Ground;
+use self::loads::{LOADS, Row};
 use crate::cli::Bench;
 use crate::interrupt::Interrupted;
-use crate::kernels;
+use crate::kernels::{self, Kernel};
 
 /// Measures all that was asked for; the result is the exit status.
 pub(crate) fn run(options: &Bench) -> Result<i32> {
@@ -37,23 +39,19 @@ pub(crate) fn run(options: &Bench) -> Result<i32> {
     for series in &options.kernel {
         let kernel = kernels::fetch(series)?;
         let mut sheet = Sheet::new(&kernel);
-        let mut runs = VecDeque::new();
-        for contender in &contenders {
-            match ground.pack(&kernel, contender, &loads, options.by_program) {
-                Ok(packed) => runs.extend((1..=options.seeds).map(|seed| (packed.clone(), seed))),
-                Err(error) => sheet.missing(contender, &error),
-            }
-        }
-        for (contender, outcomes) in play(&ground, runs)? {
-            match outcomes {
-                Ok(outcomes) => sheet.add(Figures::new(contender, &loads, outcomes)),
+        for (contender, figures) in play(&ground, &kernel, &contenders, &loads, options)? {
+            match figures {
+                Ok(figures) => sheet.add(figures),
                 Err(error) => {
-                    failed = true;
+                    failed |= contender.origin != Origin::Nowhere;
                     sheet.missing(contender, &error);
                 }
             }
         }
-        table::print(&sheet, &loads);
+        table::print(&sheet, &loads, options.seeds);
+        if options.is_whole() {
+            page::update(series, &sheet, &loads)?;
+        }
     }
     Ok(i32::from(failed))
 }
@@ -73,43 +71,57 @@ fn chosen<T>(
     Ok(chosen)
 }
 
-/// What came of one contender, by seed.
-type Played = (&'static Contender, Result<Vec<Outcome>>);
+/// What came of one contender.
+type Played = (&'static Contender, Result<Figures>);
 
-/// Boots them all, two at a time.
-fn play(ground: &Ground, runs: VecDeque<(Packed, u32)>) -> Result<Vec<Played>> {
+/// Takes the figures of all of them, two at a time, in their order.
+fn play(
+    ground: &Ground,
+    kernel: &Kernel,
+    contenders: &[&'static Contender],
+    loads: &[&Row],
+    options: &Bench,
+) -> Result<Vec<Played>> {
     let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let order: Vec<&'static Contender> = runs.iter().map(|(packed, _)| packed.contender).collect();
-    let waiting = Mutex::new(runs);
+    let waiting = Mutex::new(contenders.iter().copied().enumerate().collect::<VecDeque<_>>());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let done = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some((packed, seed)) = next() {
-                    let outcome = packed.boot(ground, seed);
-                    let outcome = (packed.contender.name, seed, outcome);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                while let Some((place, contender)) = next() {
+                    let figures = measure(ground, kernel, contender, loads, options);
+                    if let Err(error) = &figures {
+                        eprintln!("{}, {}: {error:#}", kernel.series, contender.name);
+                    }
+                    let played = (place, (contender, figures));
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push(played);
                 }
             });
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if done.iter().any(|(_, _, outcome)| is_interrupted(outcome)) {
+    if done.iter().any(|(_, (_, figures))| is_interrupted(figures)) {
         return Err(Interrupted.into());
     }
-    done.sort_by_key(|(_, seed, _)| *seed);
-    let mut played: Vec<Played> = Vec::new();
-    for contender in order {
-        if played.iter().any(|(other, _)| other.name == contender.name) {
-            continue;
-        }
-        let own = done.extract_if(.., |(name, ..)| *name == contender.name);
-        played.push((contender, own.map(|(_, _, outcome)| outcome).collect()));
-    }
-    Ok(played)
+    done.sort_by_key(|(place, _)| *place);
+    Ok(done.into_iter().map(|(_, played)| played).collect())
 }
 
-fn is_interrupted(outcome: &Result<Outcome>) -> bool {
-    outcome.as_ref().is_err_and(|error| error.is::<Interrupted>())
+/// All boots of one contender. Its archive, which may be large, is gone afterwards.
+fn measure(
+    ground: &Ground,
+    kernel: &Kernel,
+    contender: &'static Contender,
+    loads: &[&Row],
+    options: &Bench,
+) -> Result<Figures> {
+    let packed = ground.pack(kernel, contender, loads, options.by_program)?;
+    let outcomes = (1..=options.seeds).map(|seed| packed.boot(ground, seed));
+    let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
+    Ok(Figures::new(contender, loads, &outcomes, packed.size))
+}
+
+fn is_interrupted(figures: &Result<Figures>) -> bool {
+    figures.as_ref().is_err_and(anyhow::Error::is::<Interrupted>)
 }

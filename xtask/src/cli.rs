@@ -41,8 +41,8 @@ pub(crate) enum Task {
 /// Count what syndrop and its peers add to each SYN and each connection, instruction by instruction.
 ///
 /// Guests run on an emulator that counts instructions, so the figures do not depend on how fast or
-/// busy this machine is. Without options everything on both kernels, which takes an hour on two
-/// cores, and docs/benchmark.md is written anew; with some it is only printed.
+/// busy this machine is. Everything on two kernels takes an hour on two cores; docs/benchmark.md is
+/// written anew then. Where only a part was asked for, it is only printed.
 #[derive(Args)]
 pub(crate) struct Bench {
     /// Kernel series, one or more
@@ -60,6 +60,13 @@ pub(crate) struct Bench {
     /// What each BPF program takes, too; measuring that costs, so the sums are not those without it
     #[arg(long)]
     pub(crate) by_program: bool,
+}
+
+impl Bench {
+    /// Whether the page can be made from it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.only.is_empty() && self.workload.is_empty() && self.seeds >= 3 && !self.by_program
+    }
 }
 
 /// Watch a real kernel refuse real connections of a real server.

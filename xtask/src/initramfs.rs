@@ -69,6 +69,19 @@ impl Initramfs {
         }
     }
 
+    /// How long the copies of the host's files are together.
+    pub(crate) fn host_bytes(&self) -> Result<u64> {
+        let mut sum = 0;
+        for node in self.nodes.values() {
+            if let Node::Host(host, _) = node {
+                let data = fs::metadata(host)
+                    .with_context(|| format!("failed to look at {}", host.display()))?;
+                sum += data.len();
+            }
+        }
+        Ok(sum)
+    }
+
     /// Writes the archive to `path`.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let write = || -> Result<()> {

@@ -27,6 +27,8 @@ const ARGUMENTS: &str = "console=ttyS0 loglevel=5 panic=-1 oops=panic watchdog_t
 /// What else a kernel whose instructions are counted is told: everything lies at the same place in
 /// each boot, and no watchdog adds work of its own.
 const COUNTED: &str = " nokaslr nmi_watchdog=0";
+/// Until a guest that counts is set up: it takes several times as long.
+const COUNTED_SETUP: Duration = Duration::from_secs(600);
 /// How often a QEMU that has not connected yet is looked at.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
@@ -96,7 +98,10 @@ impl Machine<'_> {
         let sockets = tempfile::tempdir().context("failed to create a directory for sockets")?;
         let guest = self.start(sockets.path())?;
         progress(Progress::Booting)?;
-        let session = Session::new(self.limit, self.on_interrupt, self.interactive);
+        let mut session = Session::new(self.limit, self.on_interrupt, self.interactive);
+        if let Pace::Counted { .. } = self.pace {
+            session = session.with_setup_limit(COUNTED_SETUP);
+        }
         session.follow(&watch, &guest.orders, &guest.events, progress)
     }
 

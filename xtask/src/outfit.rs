@@ -95,6 +95,13 @@ impl Outfit {
         Ok(outfit)
     }
 
+    /// A shell for programs that take one for granted, and nothing that it needs itself.
+    pub(crate) fn plain_shell(&mut self) -> Result<()> {
+        self.programs(PACKAGES, &["/usr/bin/busybox"])?;
+        self.archive.symlink("/usr/bin/sh", "busybox");
+        Ok(())
+    }
+
     /// A program of this machine, found in the guest as `/usr/bin/NAME`, with its libraries.
     pub(crate) fn own_program(&mut self, host: &Path, name: &str) -> Result<()> {
         self.archive.host_file(&format!("/usr/bin/{name}"), host, 0o755);
@@ -185,6 +192,27 @@ impl Outfit {
             }
         }
         Ok(())
+    }
+
+    /// All of unpacked packages, but for what only people read.
+    pub(crate) fn all_of(&mut self, tree: &Tree) -> Result<()> {
+        for (path, host) in tree.files(&["usr/share/doc", "usr/share/man", "usr/share/locale"])? {
+            let guest = format!("/{}", path.display());
+            if host.is_symlink() {
+                let target = fs::read_link(&host)
+                    .with_context(|| format!("failed to read {}", host.display()))?;
+                self.archive.symlink(&guest, &target.to_string_lossy());
+            } else {
+                let mode = fs::metadata(&host)?.permissions().mode() & 0o777;
+                self.archive.host_file(&guest, &host, mode);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of all files of this machine that are in it.
+    pub(crate) fn size(&self) -> Result<u64> {
+        self.archive.host_bytes()
     }
 
     /// Sets a variable in the command's environment.

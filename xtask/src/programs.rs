@@ -139,6 +139,29 @@ impl Tree {
         Ok(loader)
     }
 
+    /// Every file and link by its path in the tree, but for those below some directories.
+    pub(crate) fn files(&self, without: &[&str]) -> Result<Vec<GuestFile>> {
+        let mut files = Vec::new();
+        let mut waiting: Vec<PathBuf> = ["usr", "etc", "lib/modules"].map(PathBuf::from).into();
+        while let Some(directory) = waiting.pop() {
+            let host = self.root.join(&directory);
+            if without.iter().any(|path| directory == Path::new(path)) || !host.is_dir() {
+                continue;
+            }
+            let failed = || format!("failed to list {}", host.display());
+            for entry in fs::read_dir(&host).with_context(failed)? {
+                let entry = entry.with_context(failed)?;
+                let path = directory.join(entry.file_name());
+                if entry.file_type().with_context(failed)?.is_dir() {
+                    waiting.push(path);
+                } else {
+                    files.push((path, entry.path()));
+                }
+            }
+        }
+        Ok(files)
+    }
+
     /// The file behind a path of the tree; links are followed as if the tree were `/`.
     pub(crate) fn resolve(&self, path: &Path) -> Result<PathBuf> {
         resolve_in(&self.root, path).with_context(|| {

@@ -68,6 +68,11 @@ impl Session {
         }
     }
 
+    /// A guest that may take longer until it is set up.
+    pub(crate) fn with_setup_limit(self, limit: Duration) -> Self {
+        Self { deadline: Some(self.started + limit), ..self }
+    }
+
     /// Passes on what the guest does, until it has ended; returns the command's exit status.
     pub(crate) fn follow(
         mut self,

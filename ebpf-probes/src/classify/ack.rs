@@ -2,7 +2,9 @@
 
 use super::Verdict;
 use super::child::{Failure, failure};
-use crate::counter::Counter::{EmbryonicRsts, ListenDrops, PawsEstab, TsEcrRejected};
+use crate::counter::Counter::{
+    EmbryonicRsts, ListenDrops, ListenOverflows, PawsEstab, TsEcrRejected,
+};
 use crate::counter::Counters;
 use crate::facts::{Facts, Milestone};
 use crate::reason::{Evidence, Reason, Stage};
@@ -73,6 +75,11 @@ fn no_child(facts: &Facts) -> Verdict {
     let (failure, evidence) = failure(facts);
     let reason = match failure {
         Failure::QueueFull if ended => return ack(Reason::AcceptQueueFullAckRst, evidence),
+        // It was reset, but another CPU had removed the request first, and counted that.
+        Failure::QueueFull if facts.passed.has(Milestone::RequestStolen) => {
+            let moves = Counters::of(&[ListenOverflows, ListenDrops]);
+            return Verdict { moves, ..ack(Reason::AcceptQueueFullAckRst, evidence) };
+        }
         Failure::QueueFull => {
             let lives = facts.proof(&[Milestone::RequestDropped]);
             return ack(Reason::AcceptQueueFullAck, evidence.and(lives));

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Entry] = &[
             Most such packets are refused earlier, as pre-md5-ao.",
         site: "tcp_conn_request (net/ipv4/tcp_input.c)",
         kernels: "those with CONFIG_TCP_AO (6.7 or later)",
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        client: super::SILENCE,
         remedy: "Set one kind of signature at the peer; tools that forge both are scanners.",
     },
     Entry {

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Entry] = &[
             allows waited for accept(), so the kernel threw the SYN away, with SYN cookies too.",
         site: "tcp_conn_request (net/ipv4/tcp_input.c)",
         kernels: "all",
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        client: super::SILENCE,
         remedy: "Find out why accept() is not called often enough; a longer queue only delays \
             this.",
     },
@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Entry] = &[
         site: "tcp_conn_request (net/ipv4/tcp_input.c)",
         kernels: "all; full means backlog reached up to about 5.4.289, 5.10.233, 5.15.176, \
             6.1.124, 6.6.71 and 6.12.9, later backlog exceeded",
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        client: super::SILENCE,
         remedy: "Set net.ipv4.tcp_syncookies=1 (cookies cost TCP options), or give listen() more \
             backlog.",
     },
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Entry] = &[
             host has connection metrics of.",
         site: "tcp_conn_request (net/ipv4/tcp_input.c)",
         kernels: "all",
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        client: super::SILENCE,
         remedy: "Set net.ipv4.tcp_syncookies=1 (cookies cost TCP options), or raise \
             tcp_max_syn_backlog.",
     },
@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Entry] = &[
             listener was closed at this very moment.",
         site: "inet_reqsk_alloc, from tcp_conn_request (net/ipv4/tcp_input.c)",
         kernels: "all",
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        client: super::SILENCE,
         remedy: "Find what uses the memory: MemAvailable, and the request_sock_TCP slabs in \
             slabtop.",
     },
@@ -97,7 +97,7 @@ pub(super) const ROWS: &[Entry] = &[
             LSM program) returned an error for this peer.",
         site: "security_inet_conn_request (security/security.c), from tcp_conn_request",
         kernels: "all; 5.10 calls it from tcp_conn_request itself, 6.1 and later from route_req",
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        client: super::SILENCE,
         remedy: "Read the module's audit log; allow the peer there if it is meant to get in.",
     },
     Entry {
@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Entry] = &[
         site: "inet_csk_route_req, inet6_csk_route_req (net/ipv4/inet_connection_sock.c, \
             net/ipv6/inet6_connection_sock.c)",
         kernels: "all",
-        client: "No answer: connect() hangs and the SYN is repeated after 1, 3, 7 seconds.",
+        client: super::SILENCE,
         remedy: "Look at `ip route get CLIENT from LOCAL`: a missing route, a rule, or a forged \
             source.",
     },

@@ -70,7 +70,7 @@ pub enum Gap {
     LockedMemory(u64),
     /// Debian's and Ubuntu's kernels refuse perf events then.
     #[error(
-        "kernel.perf_event_paranoid is {0}, at which Debian's and Ubuntu's kernels want CAP_SYS_ADMIN for kprobes: run syndrop as root, or `sysctl kernel.perf_event_paranoid=2`"
+        "kernel.perf_event_paranoid is {0}, at which Debian's and Ubuntu's kernels want CAP_SYS_ADMIN for kprobes, though not for fentry: run syndrop as root, or `sysctl kernel.perf_event_paranoid=2`"
     )]
     Paranoid(i32),
     /// A container runtime may filter the system calls.

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::future::pending;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use aya::Ebpf;
@@ -16,15 +15,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, sleep_until};
 
-use super::{Event, Losses, Lost, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
+use super::{Event, Losses, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
 use crate::cost::Cost;
-use crate::decode::{self, SynDrop};
 use crate::filter;
-use crate::kernel::fields::Need;
-use crate::kernel::hooks;
-use crate::kernel::{
-    Attach, Baseline, Choice, KernelBtf, Means, Namespaces, Plan, PlanError, Rights,
-};
+use crate::kernel::{Baseline, Namespaces, Rights};
 use crate::latency::AcceptLatency;
 use application::Application;
 use books::{Opened, Running, moved};
@@ -42,6 +36,7 @@ pub use cost::object_sha256;
 pub use error::LiveError;
 
 pub(crate) mod application;
+mod attaching;
 mod books;
 mod cost;
 mod diagnostics;
@@ -50,6 +45,7 @@ mod kinds;
 mod missed;
 mod opening;
 pub(crate) mod programs;
+mod reading;
 mod refused;
 mod sampled;
 mod steady;
@@ -117,7 +113,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let gone = filter::shows_reason(&settings.filter, Reason::ClientGone);
     let filter = settings.filter;
     let widened = if gone { refused::widened(&filter) } else { filter };
-    let (plan, mut ebpf) = plan_and_attach(&Settings { filter: widened, ..*settings })?;
+    let (plan, mut ebpf) = attaching::attach(&Settings { filter: widened, ..*settings })?;
     let diagnostics = settings.verbose.then(|| Diagnostics::new(&mut ebpf)).flatten();
     let ring = RingBuf::try_from(take(&mut ebpf, "EVENTS")?)
         .map_err(|error| LiveError::Map("EVENTS", Some(error)))?;
@@ -160,48 +156,6 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     })
 }
 
-/// Plans and attaches, and plans again without an optional hook that the kernel refused: the
-/// probes must not believe in a milestone that nobody watches.
-fn plan_and_attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
-    let btf = thread::scope(|scope| {
-        // aya tries out what this kernel knows of BPF; it keeps the answers.
-        scope.spawn(aya::features);
-        KernelBtf::open(&Plan::wanted())
-    });
-    let btf = btf.map_err(PlanError::from)?;
-    let mut means = Means::of_this_kernel(settings.attach);
-    loop {
-        let plan = Plan::resolve(&btf, settings.asked, &means)?;
-        let error = match programs::start(&plan, settings) {
-            Ok(ebpf) => return Ok((plan, ebpf)),
-            Err(error) => error,
-        };
-        let refused = error
-            .refused()
-            .and_then(|program| plan.probes.iter().find(|probe| probe.program == program));
-        match refused {
-            // Where fentry alone is wanted, and refused of what is nothing special, the kernel's own
-            // answer says most.
-            Some(probe)
-                if probe.attach != Attach::Kprobe
-                    && (means.choice == Choice::Auto || !probe.ordinary) =>
-            {
-                means.refuse(probe.ordinary);
-            }
-            Some(probe) if error.is_of_attaching() && optional(probe.program) => {
-                means.excluded.push(probe.program);
-            }
-            _ => return Err(error.into()),
-        }
-    }
-}
-
-fn optional(program: &str) -> bool {
-    hooks::all()
-        .filter(|hook| hook.programs.iter().any(|(name, _)| *name == program))
-        .all(|hook| hook.need == Need::Optional)
-}
-
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, LiveError> {
     ebpf.take_map(name).ok_or(LiveError::Map(name, None))
 }
@@ -242,81 +196,6 @@ impl Live {
         };
         let waited = self.application.latency()?.map(by_key);
         Ok(SoFar { drops, waited, backlogs: self.application.backlogs()? })
-    }
-
-    /// Passes an event on, unless the user did not ask for it.
-    fn show(&self, drop: &SynDrop, into: &mut Vec<Event>) {
-        if self.waiting.is_none() || filter::shows(&self.filter, drop) {
-            into.push(Event::Drop(*drop));
-        }
-    }
-
-    /// Takes what is in the ring; says whether there was anything.
-    fn drain(&mut self, into: &mut Vec<Event>) -> Result<bool, LiveError> {
-        let mut taken = 0;
-        while taken < BATCH {
-            let record = self.ring.get_mut().next().map(|record| decode::record(&record));
-            let Some(decoded) = record else { break };
-            taken += 1;
-            match decoded {
-                Ok(drop) => {
-                    let gone = self.waiting.as_mut().and_then(|waiting| waiting.see(&drop));
-                    self.show(&drop, into);
-                    if let Some(gone) = gone {
-                        self.show(&gone, into);
-                    }
-                }
-                Err(_) => self.undecodable += 1,
-            }
-        }
-        // What is in the ring may say that a client got in, which therefore comes first.
-        if taken < BATCH {
-            taken += self.expire(into)?;
-        }
-        if let Some(diagnostics) = &mut self.diagnostics {
-            diagnostics.flush();
-        }
-        Ok(taken != 0)
-    }
-
-    /// Tells of clients that are gone by now; says of how many.
-    fn expire(&mut self, into: &mut Vec<Event>) -> Result<usize, LiveError> {
-        let Some(waiting) = &mut self.waiting else { return Ok(0) };
-        let now = boot_ns();
-        if waiting.next_due().is_none_or(|due| due > now) {
-            return Ok(0);
-        }
-        self.sampled.forget(&self.table, waiting)?;
-        let gone = waiting.expire(now);
-        for gone in &gone {
-            self.show(gone, into);
-        }
-        Ok(gone.len())
-    }
-
-    /// Takes all that is in the ring, or as much as it holds if more keeps coming.
-    fn empty(&mut self, into: &mut Vec<Event>) -> Result<(), LiveError> {
-        for _ in 0..FULL_RING {
-            if !self.drain(into)? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Says where the stream has a hole since the last time.
-    fn holes(&mut self, into: &mut Vec<Event>) -> Result<(), LiveError> {
-        let lost = self.lost(Loss::RingFull)? + self.undecodable;
-        if lost > self.lost_told {
-            into.push(Event::Lost(Lost { events: lost - self.lost_told, since: self.whole_since }));
-            self.lost_told = lost;
-            if let Some(waiting) = &mut self.waiting {
-                waiting.hole();
-            }
-        }
-        self.whole_since = Timestamp::now();
-        self.looked_for_holes = Instant::now();
-        Ok(())
     }
 }
 

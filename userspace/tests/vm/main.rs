@@ -34,6 +34,7 @@ mod metrics;
 mod mixed;
 mod netns;
 mod netstat;
+mod nobody;
 mod option;
 mod peer;
 mod process;
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
         evicted::cases(),
         doctor::cases(),
         stats::cases(),
+        nobody::cases(),
         metrics::cases(),
         top::cases(),
     ]

@@ -13,11 +13,12 @@ pub(crate) struct Contender {
     pub(crate) origin: Origin,
     /// What is typed.
     pub(crate) argv: &'static [&'static str],
-    pub(crate) env: &'static [(&'static str, &'static str)],
-    /// What it says once it traces.
+    /// What it says once it traces; nothing for one that says nothing.
     pub(crate) ready: &'static str,
     /// What stands before and behind a number of lost events.
     pub(crate) lost: &'static [(&'static str, &'static str)],
+    /// It never rests.
+    pub(crate) restless: bool,
     /// The slow go through this part of the packets only.
     pub(crate) share: u32,
 }
@@ -50,9 +51,9 @@ const NOTHING: Contender = Contender {
     note: "",
     origin: Origin::Nothing,
     argv: &[],
-    env: &[],
     ready: "",
     lost: &[],
+    restless: false,
     share: 1,
 };
 
@@ -78,15 +79,21 @@ const OURS: &[Contender] = &[
         ..SYNDROP
     },
     Contender {
+        name: "syndrop --detail all",
+        note: "every drop counted and told",
+        argv: &["/usr/bin/syndrop", "trace", "--detail", "all"],
+        ..SYNDROP
+    },
+    Contender {
         name: "syndrop --attach kprobe",
-        note: "every drop counted by branch and listener",
+        note: "as the first, by kprobes and kretprobes alone",
         argv: &["/usr/bin/syndrop", "trace", "--attach", "kprobe"],
         ..SYNDROP
     },
     Contender {
-        name: "syndrop --detail all",
-        note: "every drop counted and told",
-        argv: &["/usr/bin/syndrop", "trace", "--detail", "all"],
+        name: "syndrop --attach kprobe --detail all",
+        note: "every drop counted and told, by kprobes and kretprobes alone",
+        argv: &["/usr/bin/syndrop", "trace", "--attach", "kprobe", "--detail", "all"],
         ..SYNDROP
     },
 ];

@@ -21,14 +21,14 @@ pub(crate) struct Figures {
     /// In the order of the loads.
     pub(crate) costs: Vec<Cost>,
     /// Instructions of its processes until it traced, in the median boot.
-    pub(crate) start: u64,
+    start: u64,
     /// The guest's clock until then, in nanoseconds.
-    pub(crate) start_wall: u64,
-    pub(crate) peak_kib: u64,
+    start_wall: u64,
+    peak_kib: u64,
+    /// Bytes of the program and its libraries.
+    size: u64,
     pub(crate) lost: u64,
     pub(crate) lines: u64,
-    /// The last lines of what it wrote.
-    pub(crate) tail: String,
 }
 
 /// Instructions for each SYN or connection.
@@ -57,6 +57,12 @@ impl Sheet {
         self.missing.push((contender, format!("{error:#}")));
     }
 
+    /// How far boots lie apart, at most.
+    pub(crate) fn widest(&self) -> f64 {
+        let costs = self.rows.iter().flat_map(|row| &row.costs);
+        costs.map(|cost| cost.spread).fold(0.0, f64::max)
+    }
+
     /// The row that others are compared with.
     pub(crate) fn nothing(&self) -> Option<&Figures> {
         self.rows.iter().find(|row| row.contender.is_nothing())
@@ -68,7 +74,8 @@ impl Figures {
     pub(crate) fn new(
         contender: &'static Contender,
         loads: &[&Row],
-        outcomes: Vec<Outcome>,
+        outcomes: &[Outcome],
+        size: u64,
     ) -> Self {
         let cost = |place| {
             let taken: Vec<&Taken> = outcomes.iter().map(|outcome| &outcome.loads[place]).collect();
@@ -86,11 +93,30 @@ impl Figures {
             peak_kib: of(|tool| tool.peak_kib),
             lost: of(|tool| tool.lost),
             lines: of(|tool| tool.lines),
-            tail: outcomes
-                .into_iter()
-                .find_map(|outcome| Some(outcome.tool?.tail))
-                .unwrap_or_default(),
+            size,
         }
+    }
+}
+
+impl Figures {
+    pub(crate) fn start_ms(&self) -> f64 {
+        precise(self.start) / 1e6
+    }
+
+    pub(crate) fn start_wall_ms(&self) -> f64 {
+        precise(self.start_wall) / 1e6
+    }
+
+    pub(crate) fn peak_mb(&self) -> f64 {
+        precise(self.peak_kib) * 1.024e-3
+    }
+
+    pub(crate) fn size_mb(&self) -> f64 {
+        precise(self.size) / 1e6
+    }
+
+    pub(crate) fn lost_events(&self) -> f64 {
+        precise(self.lost)
     }
 }
 

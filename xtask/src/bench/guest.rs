@@ -1,7 +1,6 @@
 //! A contender in a guest: what is packed for it, how it boots, what it says.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -9,6 +8,7 @@ use boundary::bench::{JOB, Job, Outcome, Taken, Tool};
 use tempfile::NamedTempFile;
 
 use super::contenders::{Contender, Origin};
+use super::headers;
 use super::loads::Row;
 use crate::artifact;
 use crate::kernels::Kernel;
@@ -31,21 +31,19 @@ pub(crate) struct Ground {
 }
 
 /// A guest that can be booted with any seed.
-#[derive(Clone)]
 pub(crate) struct Packed {
-    pub(crate) contender: &'static Contender,
+    contender: &'static Contender,
     kernel: Kernel,
-    initramfs: Arc<NamedTempFile>,
+    initramfs: NamedTempFile,
+    /// Bytes of the program and its libraries.
+    pub(crate) size: u64,
 }
 
 impl Ground {
     /// Builds and fetches it.
     pub(crate) fn lay() -> Result<Self> {
-        Ok(Self {
-            qemu: Qemu::provide()?,
-            guest: artifact::lean_guest()?,
-            syndrop: artifact::syndrop()?,
-        })
+        let syndrop = artifact::syndrop()?;
+        Ok(Self { qemu: Qemu::provide()?, guest: artifact::lean_guest()?, syndrop })
     }
 
     /// Packs a contender, its loads and all that it needs.
@@ -57,6 +55,10 @@ impl Ground {
         by_program: bool,
     ) -> Result<Packed> {
         let mut outfit = Outfit::bare(kernel, &self.guest)?;
+        if matches!(contender.origin, Origin::Package(_) | Origin::Scripts(_)) {
+            outfit.plain_shell()?;
+        }
+        let mut bare = outfit.size()?;
         match contender.origin {
             Origin::Nothing => {}
             Origin::Syndrop => outfit.own_program(&self.syndrop, "syndrop")?,
@@ -72,18 +74,22 @@ impl Ground {
                 }
             }
             Origin::Scripts(package) => {
-                bail!("nothing packs {package} yet");
+                outfit.all_of(&headers::of(kernel)?)?;
+                let headers = outfit.size()?;
+                outfit.all_of(&programs::tree(&[package, "python3"], SUITES)?)?;
+                bare = headers;
             }
             Origin::Nowhere => bail!("{}", contender.note),
         }
+        let size = outfit.size()? - bare;
         let job = Job {
             tool: (!contender.is_nothing()).then(|| tool(contender)),
             loads: loads.iter().map(|row| row.load(contender)).collect(),
             by_program,
         };
         outfit.file(JOB, serde_json::to_vec(&job).context("failed to write the guest's job")?);
-        let initramfs = Arc::new(outfit.seal(&["guest", "bench"])?);
-        Ok(Packed { contender, kernel: kernel.clone(), initramfs })
+        let initramfs = outfit.seal(&["guest", "bench"])?;
+        Ok(Packed { contender, kernel: kernel.clone(), initramfs, size })
     }
 }
 
@@ -91,8 +97,8 @@ fn tool(contender: &Contender) -> Tool {
     let owned = |(first, second): &(&str, &str)| ((*first).to_owned(), (*second).to_owned());
     Tool {
         argv: contender.argv.iter().map(|&word| word.to_owned()).collect(),
-        env: contender.env.iter().map(owned).collect(),
         ready: contender.ready.to_owned(),
+        restless: contender.restless,
         lost: contender.lost.iter().map(owned).collect(),
     }
 }

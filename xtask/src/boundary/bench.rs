@@ -26,10 +26,11 @@ pub struct Job {
 pub struct Tool {
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// Environment variables beyond the guest's own.
-    pub env: Vec<(String, String)>,
-    /// What it writes once it traces, to either of its outputs.
+    /// What it writes once it traces, to either of its outputs. If nothing is said here, it traces
+    /// when it comes to rest.
     pub ready: String,
+    /// It never rests: it looks for events again and again.
+    pub restless: bool,
     /// What stands before and behind a number of events that it lost.
     pub lost: Vec<(String, String)>,
 }

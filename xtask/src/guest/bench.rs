@@ -49,6 +49,8 @@ fn work() -> Result<Outcome> {
     let job: Job =
         serde_json::from_slice(&job).with_context(|| format!("failed to parse {JOB}"))?;
     setting::settle()?;
+    // A kernel that has just booted has work of its own left.
+    thread::sleep(CALM);
     if job.by_program {
         programs::measure()?;
     }
@@ -65,8 +67,11 @@ fn work() -> Result<Outcome> {
 
 /// One load from its preparation until the tool has caught up.
 fn take(load: &Load, mut tool: Option<&mut Running>, by_program: bool) -> Result<Taken> {
-    thread::sleep(CALM);
+    if tool.as_ref().is_none_or(|tool| !tool.restless()) {
+        thread::sleep(CALM);
+    }
     let mut prepared = Prepared::new(load)?;
+    prepared.warm_up()?;
     if let Some(tool) = &mut tool {
         tool.catch_up()?;
     }
@@ -75,7 +80,7 @@ fn take(load: &Load, mut tool: Option<&mut Running>, by_program: bool) -> Result
         Some(tool) if by_program => Stats::of(tool.pid()),
         _ => Ok(Stats::default()),
     };
-    let used = |tool: &Option<&mut Running>| tool.as_ref().map_or(Ok(0), |tool| tool.used());
+    let used = |tool: &Option<&mut Running>| tool.as_ref().map_or(Ok(0), |_| group::used());
     let (programs_before, used_before) = (stats(&tool)?, used(&tool)?);
     let began = Instant::now();
     prepared.play()?;

@@ -16,10 +16,15 @@ const LENGTH: u32 = 32;
 
 /// Sets IFF_UP on interface 1 and waits for the kernel's answer.
 pub(crate) fn up() -> Result<()> {
+    ask(&request())
+}
+
+/// Sends a request about interfaces or routes and waits for the kernel's answer.
+pub(crate) fn ask(request: &[u8]) -> Result<()> {
     // No protocol is protocol 0, NETLINK_ROUTE.
     let socket = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
     bind(&socket, &SocketAddrNetlink::new(0, 0))?;
-    send(&socket, &request(), SendFlags::empty())?;
+    send(&socket, request, SendFlags::empty())?;
     let mut answer = [0; 256];
     let (length, _) = recv(&socket, &mut answer, RecvFlags::empty())?;
     match errno(&answer[..length]) {
@@ -45,7 +50,7 @@ fn request() -> Vec<u8> {
 }
 
 /// The code in a `nlmsgerr`; 0 acknowledges.
-pub(crate) fn errno(answer: &[u8]) -> Option<i32> {
+fn errno(answer: &[u8]) -> Option<i32> {
     let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
     let code = i32::from_ne_bytes(answer.get(16..20)?.try_into().ok()?);
     (kind == NLMSG_ERROR).then_some(code)

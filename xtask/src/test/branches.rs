@@ -24,7 +24,7 @@ const WRITE: &str = "SYNDROP_WRITE_DOCS";
 const PAGE: &str = "docs/branches.md";
 
 /// Families of cases that no reason of the table needs.
-pub(super) const BESIDES: [&str; 24] = [
+pub(super) const BESIDES: [&str; 25] = [
     "all-reasons-on-two-cpus",
     "application",
     "clients::attempts",
@@ -43,6 +43,7 @@ pub(super) const BESIDES: [&str; 24] = [
     "leaves-nothing",
     "listeners::",
     "namespace-born",
+    "nobody::",
     "no-drop-",
     "reader-stopped",
     "returning-clients::",

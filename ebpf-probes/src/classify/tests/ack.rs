@@ -202,6 +202,18 @@ fn no_child() {
     }
 }
 
+/// Two packets of one client at once, with tcp_abort_on_overflow: each is reset and counted, but only
+/// one of them removes the request.
+#[test]
+fn both_of_two_packets_are_reset() {
+    let second = verdict("second", &seen(&[AckFlag, ChildRefused, RequestStolen], &[]));
+    assert_eq!(
+        (second.reason, second.evidence),
+        (Reason::AcceptQueueFullAckRst, Evidence::Observed)
+    );
+    assert_eq!(second.moves, Counters::of(&[ListenOverflows, ListenDrops]));
+}
+
 /// What no probe of TCP shows was done by another protocol, which counts it in its own way.
 #[test]
 fn a_protocol_above() {

@@ -301,9 +301,16 @@ fn a_missing_hook_costs_what_the_decision_tables_say() {
     for reason in [AcceptQueueFullSyn, SynQueueFull] {
         assert!(plan.inferred.contains(&reason), "{reason:?}");
     }
-    let blind = ["LINUX_MIB_LISTENDROPS", "tcp_make_synack"];
-    let plan = Model { without: &blind, ..Model::default() }.plan().unwrap();
+    // Where the way tells, nobody needs to see whether there was an answer.
+    let unanswered = ["LINUX_MIB_LISTENDROPS", "tcp_make_synack"];
+    let plan = Model { without: &unanswered, ..Model::default() }.plan().unwrap();
     assert_eq!(missing(&plan), ["synack_made"]);
+    for reason in [AcceptQueueFullSyn, SynQueueFull] {
+        assert!(!plan.unobservable.contains(&reason), "{reason:?}");
+        assert!(!plan.inferred.contains(&reason), "{reason:?}");
+    }
+    let blind = ["LINUX_MIB_LISTENDROPS", "tcp_make_synack", "tcp_syn_flood_action"];
+    let plan = Model { without: &blind, ..Model::default() }.plan().unwrap();
     for reason in [AcceptQueueFullSyn, SynQueueFull] {
         assert!(plan.unobservable.contains(&reason), "{reason:?}");
     }

@@ -2,27 +2,20 @@
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::panic::resume_unwind;
-use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use aya::programs::loaded_programs;
-use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, configure_capability_in_ambient_set, set_capabilities,
-    set_keep_capabilities, set_thread_res_gid, set_thread_res_uid,
-};
+use rustix::process::Signal;
 
 use super::Listed;
 use crate::case::Case;
 use crate::flow::Family;
 use crate::listener::Listener;
 use crate::netns;
+use crate::nobody::{self, NOBODY};
 use crate::peer::Peer;
 use crate::process::{Process, command};
 use crate::sysctl;
-
-const NOBODY: u32 = 65534;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
@@ -79,16 +72,9 @@ fn assumed(first: &super::row::FirstSynDropped) -> bool {
 
 fn with_two_capabilities() -> Result<()> {
     let (_peer, listener) = scene()?;
-    // Before 5.11 maps count as locked memory.
-    setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None })?;
-    let look = || {
-        become_nobody(CapabilitySet::BPF | CapabilitySet::PERFMON)?;
+    let ending = nobody::with_two_capabilities(|| {
         Process::start(command(&["listeners", "--json"]))?.wait()
-    };
-    let ending = match thread::scope(|scope| scope.spawn(look).join()) {
-        Ok(ending) => ending?,
-        Err(panic) => resume_unwind(panic),
-    };
+    })?;
     let listed = Listed::read(&ending)?;
     let row = listed.of(listener.inode())?;
     ensure!(row.accept_queue.len == Some(1) && row.syn_queue.len == Some(1), "{row:?}");
@@ -97,25 +83,6 @@ fn with_two_capabilities() -> Result<()> {
     ensure!(row.first_syn_dropped.as_ref().is_some_and(assumed), "{row:?}");
     ensure!(row.owner.pid.is_none() && row.owner.uid == Some(0), "{row:?}");
     listed.ensure_quiet()
-}
-
-/// Makes the calling thread, and what it starts, an ordinary user with these capabilities.
-fn become_nobody(capabilities: CapabilitySet) -> Result<()> {
-    set_keep_capabilities(true)?;
-    let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-    set_thread_res_gid(group, group, group).context("failed to change the group")?;
-    set_thread_res_uid(user, user, user).context("failed to change the user")?;
-    let sets = CapabilitySets {
-        effective: capabilities,
-        permitted: capabilities,
-        inheritable: capabilities,
-    };
-    set_capabilities(None, sets).context("failed to keep capabilities")?;
-    for capability in capabilities.iter() {
-        configure_capability_in_ambient_set(capability, true)
-            .context("failed to hand a capability on")?;
-    }
-    Ok(())
 }
 
 /// The object holds all of syndrop's programs; only the iterator is loaded.

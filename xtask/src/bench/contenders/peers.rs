@@ -162,14 +162,13 @@ pub(super) const ROWS: &[Contender] = &[
         note: "sees the accept queue when the last ACK comes, no dropped SYN",
         origin: Origin::Package("libbpf-tools"),
         argv: &["/usr/sbin/tcpsynbl-libbpf"],
-        ready: "Tracing",
         ..NOTHING
     },
     Contender {
         name: "tcpdump -w",
         note: "every SYN, dropped or not; nothing of queues or reasons",
         origin: Origin::Package("tcpdump"),
-        argv: &["/usr/bin/tcpdump", "-i", "lo", "-w", "/tmp/dump", SYN],
+        argv: &["/usr/bin/tcpdump", "-Z", "root", "-i", "lo", "-w", "/tmp/dump", SYN],
         ready: "listening on",
         lost: &[("", " packets dropped by kernel")],
         ..NOTHING
@@ -178,7 +177,7 @@ pub(super) const ROWS: &[Contender] = &[
         name: "tcpdump",
         note: "a line for every SYN, dropped or not; nothing of queues or reasons",
         origin: Origin::Package("tcpdump"),
-        argv: &["/usr/bin/tcpdump", "-n", "-i", "lo", SYN],
+        argv: &["/usr/bin/tcpdump", "-Z", "root", "-n", "-i", "lo", SYN],
         ready: "listening on",
         lost: &[("", " packets dropped by kernel")],
         ..NOTHING
@@ -189,6 +188,7 @@ pub(super) const ROWS: &[Contender] = &[
         origin: Origin::Package("pwru"),
         argv: &["/usr/bin/pwru", SYN],
         ready: "Listening for events",
+        restless: true,
         share: 50,
         ..NOTHING
     },

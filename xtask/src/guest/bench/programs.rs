@@ -39,7 +39,7 @@ impl Stats {
             };
             // Two programs may be alike, and the same one may be held twice.
             let id = field(&text, "prog_id:").unwrap_or_default();
-            let name = names.get(tag).copied().unwrap_or(tag);
+            let name = names.get(tag).map_or(tag, String::as_str);
             stats.insert(format!("{name}#{id}"), (runs, time));
         }
         Ok(Self(stats))
@@ -57,12 +57,21 @@ impl Stats {
     }
 }
 
-fn names(symbols: &str) -> BTreeMap<&str, &str> {
-    symbols
+/// Names by tag. Programs with the same code have the same tag, and cannot be told apart here.
+fn names(symbols: &str) -> BTreeMap<&str, String> {
+    let mut names: BTreeMap<&str, String> = BTreeMap::new();
+    let symbols = symbols
         .lines()
         .filter_map(|line| line.split(' ').nth(2)?.split('\t').next())
-        .filter_map(|name| name.strip_prefix("bpf_prog_")?.split_once('_'))
-        .collect()
+        .filter_map(|symbol| symbol.strip_prefix("bpf_prog_")?.split_once('_'));
+    for (tag, name) in symbols {
+        let known = names.entry(tag).or_default();
+        if !known.is_empty() {
+            known.push('/');
+        }
+        known.push_str(name);
+    }
+    names
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
@@ -75,7 +84,9 @@ mod tests {
 
     #[test]
     fn symbols_give_names_of_tags() {
-        let symbols = "ffffffffc0 t bpf_prog_0123456789abcdef_syn_entry\t[bpf]\nffff t other\n";
-        assert_eq!(names(symbols).get("0123456789abcdef"), Some(&"syn_entry"));
+        let symbols = "ffffffffc0 t bpf_prog_0123456789abcdef_route_v4\t[bpf]\n\
+                       ffffffffc4 t bpf_prog_0123456789abcdef_route_v6\t[bpf]\nffff t other\n";
+        let names = names(symbols);
+        assert_eq!(names.get("0123456789abcdef").map(String::as_str), Some("route_v4/route_v6"));
     }
 }

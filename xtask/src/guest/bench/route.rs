@@ -4,12 +4,10 @@
 //! the SYN, nor sent through a device whose driver would be measured too. The kernel drops it when
 //! it comes back on `lo`.
 
-use anyhow::{Result, bail};
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, bind, recv, send, socket};
+use anyhow::Result;
 
 use super::flood::{NETWORK, PREFIX};
-use crate::loopback::{LO_INDEX, errno};
+use crate::loopback::{LO_INDEX, ask};
 
 const RTM_NEWROUTE: u16 = 24;
 /// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_CREATE`
@@ -24,16 +22,7 @@ const LENGTH: u32 = 16 + 12 + 8 + 8;
 
 /// Adds the route and waits for the kernel's answer.
 pub(crate) fn clients_behind_loopback() -> Result<()> {
-    let socket = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
-    bind(&socket, &SocketAddrNetlink::new(0, 0))?;
-    send(&socket, &request(), SendFlags::empty())?;
-    let mut answer = [0; 256];
-    let (length, _) = recv(&socket, &mut answer, RecvFlags::empty())?;
-    match errno(&answer[..length]) {
-        Some(0) => Ok(()),
-        Some(code) => Err(std::io::Error::from_raw_os_error(-code).into()),
-        None => bail!("the kernel answered {length} bytes that are no acknowledgement"),
-    }
+    ask(&request())
 }
 
 fn request() -> Vec<u8> {

@@ -1,6 +1,8 @@
 //! A tool from its start to its end, and what it says of itself.
 
 use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use boundary::bench::{Tool, ToolOutcome};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{group, nanoseconds};
@@ -27,6 +30,7 @@ const TAIL: usize = 12;
 pub(crate) struct Running {
     child: Child,
     lost: Vec<(String, String)>,
+    restless: bool,
     start: u64,
     start_wall: u64,
     peak_kib: u64,
@@ -38,25 +42,47 @@ impl Running {
         group::make()?;
         let (program, arguments) = tool.argv.split_first().context("a tool without a program")?;
         let mut command = Command::new(program);
-        command.args(arguments).envs(tool.env.iter().map(|(name, value)| (name, value)));
+        command.args(arguments);
         let create = |path| File::create(path).with_context(|| format!("failed to create {path}"));
         command.stdin(Stdio::null()).stdout(create(STDOUT)?).stderr(create(STDERR)?);
         let began = Instant::now();
-        let mut child = group::within(|| {
+        let child = group::within(|| {
             command.spawn().with_context(|| format!("failed to start {program}"))
         })?;
-        while !says(&tool.ready)? {
-            if let Some(status) = child.try_wait()? {
-                bail!("{program} ended with {status} instead of tracing:\n{}", tail()?);
+        let mut running = Self {
+            child,
+            lost: tool.lost.clone(),
+            restless: tool.restless,
+            start: 0,
+            start_wall: 0,
+            peak_kib: 0,
+        };
+        if tool.ready.is_empty() {
+            running.catch_up()?;
+        } else {
+            running.await_word(&tool.ready, began)?;
+        }
+        running.start_wall = nanoseconds(began.elapsed());
+        running.start = group::used()?;
+        Ok(running)
+    }
+
+    fn await_word(&mut self, word: &str, began: Instant) -> Result<()> {
+        while !says(word)? {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the tool ended with {status} instead of tracing:\n{}{}", tail()?, kernel());
             }
             if began.elapsed() > PATIENCE {
-                bail!("{program} does not say {:?}, but:\n{}", tool.ready, tail()?);
+                bail!("the tool does not say {word:?}, but:\n{}", tail()?);
             }
             thread::sleep(LOOK);
         }
-        let start_wall = nanoseconds(began.elapsed());
-        let start = group::used()?;
-        Ok(Self { child, lost: tool.lost.clone(), start, start_wall, peak_kib: 0 })
+        Ok(())
+    }
+
+    /// Whether it is at work even when nothing happens.
+    pub(crate) fn restless(&self) -> bool {
+        self.restless
     }
 
     /// Its process.
@@ -64,21 +90,20 @@ impl Running {
         self.child.id()
     }
 
-    /// What its processes took so far.
-    pub(crate) fn used(&self) -> Result<u64> {
-        group::used()
-    }
-
     /// Waits until it idles; returns what it took for that.
     pub(crate) fn catch_up(&mut self) -> Result<u64> {
         let began = Instant::now();
-        let (first, mut last) = (self.used()?, self.used()?);
+        let (first, mut last) = (group::used()?, group::used()?);
         loop {
             thread::sleep(REST);
             if let Some(status) = self.child.try_wait()? {
                 bail!("the tool ended with {status}:\n{}", tail()?);
             }
-            let now = self.used()?;
+            let now = group::used()?;
+            if self.restless {
+                last = first;
+                break;
+            }
             if now - last < nanoseconds(REST) / 100 {
                 break;
             }
@@ -133,8 +158,9 @@ impl Running {
 fn lost_in(line: &str, words: &[(String, String)]) -> Option<u64> {
     words.iter().find_map(|(before, behind)| {
         let (front, _) = line.split_once(behind.as_str())?;
-        let number = front.rsplit_once(before.as_str())?.1;
-        number.trim().replace(',', "").parse().ok()
+        let start = front.rfind(' ').map_or(0, |space| space + 1);
+        let (words, number) = front.split_at(start);
+        if words.ends_with(before) { number.replace(',', "").parse().ok() } else { None }
     })
 }
 
@@ -145,6 +171,23 @@ fn says(word: &str) -> Result<bool> {
 fn read(path: &str) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("failed to read {path}"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The kernel's last word, where it has one on the tool's end.
+fn kernel() -> String {
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let log = File::options().read(true).custom_flags(nonblocking).open("/dev/kmsg");
+    let Ok(mut log) = log else { return String::new() };
+    let mut record = vec![0; 8192];
+    let mut last = String::new();
+    // One record at a time, an error when there are no more.
+    while let Ok(length) = log.read(&mut record) {
+        let text = String::from_utf8_lossy(&record[..length]).into_owned();
+        if text.contains("segfault") || text.contains("out of memory") {
+            last = text;
+        }
+    }
+    last
 }
 
 /// The last lines of both outputs.

@@ -1,0 +1,55 @@
+//! From the kernel's types to probes in place, by whatever kinds the kernel takes.
+
+use std::thread;
+
+use super::LiveError;
+use super::programs::{self, Attached};
+use crate::kernel::fields::Need;
+use crate::kernel::hooks::{self, Asked};
+use crate::kernel::{Attach, Choice, KernelBtf, Means, Plan, PlanError};
+use crate::source::Settings;
+
+/// Plans and attaches, and plans again without an optional hook that the kernel refused: the
+/// probes must not believe in a milestone that nobody watches.
+pub(super) fn attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
+    let mut means = Means::of_this_kernel(settings.attach);
+    loop {
+        let plan = thread::scope(|scope| {
+            // aya tries out what this kernel knows of BPF; it keeps the answers.
+            scope.spawn(aya::features);
+            plan(settings.asked, &means)
+        })?;
+        let error = match programs::start(&plan, settings) {
+            Ok(ebpf) => return Ok((plan, ebpf)),
+            Err(error) => error,
+        };
+        let refused = error
+            .refused()
+            .and_then(|program| plan.probes.iter().find(|probe| probe.program == program));
+        match refused {
+            // Where fentry alone is wanted, and refused of what is nothing special, the kernel's own
+            // answer says most.
+            Some(probe)
+                if probe.attach != Attach::Kprobe
+                    && (means.choice == Choice::Auto || !probe.ordinary) =>
+            {
+                means.refuse(probe.ordinary);
+            }
+            Some(probe) if error.is_of_attaching() && optional(probe.program) => {
+                means.excluded.push(probe.program);
+            }
+            _ => return Err(error.into()),
+        }
+    }
+}
+
+/// The kernel's types are let go with this: while programs are loaded, others take their memory.
+fn plan(asked: Asked, means: &Means) -> Result<Plan, PlanError> {
+    Plan::resolve(&KernelBtf::open(&Plan::wanted())?, asked, means)
+}
+
+fn optional(program: &str) -> bool {
+    hooks::all()
+        .filter(|hook| hook.programs.iter().any(|(name, _)| *name == program))
+        .all(|hook| hook.need == Need::Optional)
+}
