@@ -93,12 +93,13 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     Ok(attached)
 }
 
-/// The steps of hooking, in their order.
-const STEPS: [fn(&PlannedProbe) -> bool; 3] = [
-    |probe| probe.milestone,
-    |probe| !probe.milestone && probe.kind == Kind::Return,
-    |probe| !probe.milestone && probe.kind == Kind::Entry,
-];
+/// The steps of hooking before entries are, in their order.
+const STEPS: [fn(&PlannedProbe) -> bool; 2] =
+    [|probe| probe.milestone, |probe| !probe.milestone && probe.kind == Kind::Return];
+
+fn is_judged_entry(probe: &PlannedProbe) -> bool {
+    !probe.milestone && probe.kind == Kind::Entry
+}
 
 /// A loader that has not read the types of the running kernel.
 ///
@@ -194,7 +195,11 @@ fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), Pro
             hook.attach()
         })?;
     }
-    Ok(())
+    // One after the other in the order of the plan: a function that is judged by whether another
+    // one was entered comes after that.
+    let entries = hooks.iter_mut().filter(|hook| is_judged_entry(hook.probe));
+    side_by_side(entries.collect(), |hook| hook.load(types))?;
+    hooks.iter_mut().filter(|hook| is_judged_entry(hook.probe)).try_for_each(Hook::attach)
 }
 
 /// A program on its way.
