@@ -192,7 +192,7 @@ impl SockHead {
     pub(crate) fn copy<T: Copy>(&self, to: &mut T, sk: Address, field: Field) -> u32 {
         let at = slot(field).offset as usize;
         let fits = at.checked_add(size_of::<T>()).is_some_and(|end| end <= 8 * HEAD_WORDS);
-        if slot(field) == ABSENT || !fits || at % align_of::<T>() != 0 {
+        if slot(field) == ABSENT || !fits || !at.is_multiple_of(align_of::<T>()) {
             return copy::<T>(to, sk, field);
         }
         // SAFETY: what is read lies within the copy, which the helper fills with zeros where it
