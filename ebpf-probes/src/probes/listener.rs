@@ -89,9 +89,8 @@ pub(crate) fn key(sk: Address) -> ListenerKey {
 }
 
 /// Fills in which listener a record is about: all that it is counted and filtered by. Says whether
-/// it has closed: then it has given its port back, and only its requests and packets name it. Out of
-/// line for the sake of the stack.
-#[inline(never)]
+/// it has closed: then it has given its port back, and only its requests and packets name it.
+#[inline(always)]
 pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) -> bool {
     record.listener = sk.raw();
     let head = SockHead::of(sk);
