@@ -80,7 +80,8 @@ fn connect(connections: usize) -> Result<()> {
     ensure_nothing(&trace.stop()?)
 }
 
-fn exchange(listener: &Listener, server: SocketAddr) -> Result<()> {
+/// A client connects, is accepted, and both say something.
+pub(crate) fn exchange(listener: &Listener, server: SocketAddr) -> Result<()> {
     let mut client = TcpStream::connect(server)?;
     let (mut accepted, _) = listener.accept()?;
     client.write_all(b"ping")?;

@@ -3,8 +3,8 @@
 //! These run only where a filter of the command line names them, `soak::an-hour` for one.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::resume_unwind;
 use std::process::{ChildStdout, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,6 +17,7 @@ use rustix::process::Signal;
 use crate::case::Case;
 use crate::fire::siege::{Besieger, Castle, REASONS, Refused, add, everywhere};
 use crate::flow::Family;
+use crate::healthy::exchange;
 use crate::listener::Listener;
 use crate::netns::Home;
 use crate::process::{Process, command};
@@ -47,6 +48,7 @@ fn soak(long: Duration) -> Result<()> {
     let home = Home::here()?;
     let mut castle = Castle::build()?;
     let listener = Listener::new(Family::Mapped, everywhere(), HEALTHY, 128)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, HEALTHY));
     let mut process = home.visit(|| {
         let arguments = ["trace", "--json", "--detail", "50/s", "--interval", "1m", "--stats"];
         let mut command = command(&arguments);
@@ -74,7 +76,7 @@ fn soak(long: Duration) -> Result<()> {
             [scope.spawn(move || besiege(0, first)), scope.spawn(move || besiege(1, second))];
         let healthy = scope.spawn(|| {
             while !enough.load(Ordering::Relaxed) {
-                exchange(&listener)?;
+                exchange(&listener, address)?;
                 served.fetch_add(1, Ordering::Relaxed);
             }
             anyhow::Ok(())
@@ -125,16 +127,6 @@ fn watch(process: &mut Process, long: Duration, served: &AtomicU64) -> Result<Ve
         thread::sleep(MINUTE.min(long.saturating_sub(began.elapsed())));
         ensure!(served.load(Ordering::Relaxed) > before, "nobody is served any more");
     }
-}
-
-fn exchange(listener: &Listener) -> Result<()> {
-    let mut client = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, HEALTHY)))?;
-    let (mut accepted, _) = listener.accept()?;
-    client.write_all(b"ping")?;
-    let mut ping = [0; 4];
-    accepted.read_exact(&mut ping)?;
-    accepted.write_all(&ping)?;
-    Ok(client.read_exact(&mut ping)?)
 }
 
 /// Nothing is counted that was not sent, nor the other way round, but for what the kernel says

@@ -186,7 +186,7 @@ fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), Pro
     let unusual = hooks.iter_mut().filter(|hook| !hook.probe.ordinary);
     side_by_side(unusual.collect(), |hook| {
         hook.load(types)?;
-        if hook.probe.milestone || hook.probe.kind == Kind::Return { hook.attach() } else { Ok(()) }
+        if is_judged_entry(hook.probe) { Ok(()) } else { hook.attach() }
     })?;
     for step in STEPS {
         let of_step = hooks.iter_mut().filter(|hook| step(hook.probe));
