@@ -73,12 +73,28 @@ fn remembered(key: &ClientKey, now: u64) -> Option<&'static mut Client> {
     // SAFETY: the map outlives the program and reuses an entry only for another client. That, or
     // another CPU that writes here at the same moment, can make numbers wrong and nothing else.
     let client = unsafe { &mut *client };
-    if is_recent(client, now) { Some(client) } else { None }
+    if is_lately(client.latest_ns, now) { Some(client) } else { None }
 }
 
+/// Whether a client that was refused then is not forgotten yet.
 #[inline(always)]
-fn is_recent(client: &Client, now: u64) -> bool {
-    now.wrapping_sub(client.latest_ns) < CLIENT_FORGOTTEN_NS
+fn is_lately(then: u64, now: u64) -> bool {
+    now.wrapping_sub(then) < CLIENT_FORGOTTEN_NS
+}
+
+/// When what such an entry tells of happened last; 0 if never.
+#[inline(always)]
+fn latest(of: &Array<u64>) -> u64 {
+    of.get(0).copied().unwrap_or(0)
+}
+
+/// It happens now.
+#[inline(always)]
+fn note(of: &Array<u64>, now: u64) {
+    if let Some(latest) = of.get_ptr_mut(0) {
+        // SAFETY: the map outlives the program; of two CPUs that write, either is right.
+        unsafe { latest.write_volatile(now) };
+    }
 }
 
 /// A packet of a client was dropped: fills in which attempt it was.
@@ -87,18 +103,16 @@ pub(crate) fn refused(record: &mut DropRecord, keeps_out: bool) {
     (record.attempt, record.first_ns) = (0, 0);
     let Some(key) = key(record) else { return };
     let (now, kept_out) = (record.boot_ns, u32::from(keeps_out));
-    if let Some(latest) = REFUSED_LATEST.get_ptr_mut(0) {
-        // SAFETY: the map outlives the program; of two CPUs that write, either is right.
-        unsafe { latest.write_volatile(now) };
-    }
+    note(&REFUSED_LATEST, now);
     // Of one that may be among those that were passed over, it is unknown how often it came.
-    let known = !is_lately(&PASSED_OVER, now);
+    let passed_over = latest(&PASSED_OVER);
+    let known = passed_over == 0 || !is_lately(passed_over, now);
     let (first_ns, attempts) = if known { (now, 1) } else { (0, 0) };
     let fresh = Client { first_ns, latest_ns: now, attempts, kept_out };
     if let Some(client) = CLIENTS.get_ptr_mut(key) {
         // SAFETY: as in `remembered`.
         let client = unsafe { &mut *client };
-        if is_recent(client, now) {
+        if is_lately(client.latest_ns, now) {
             client.attempts = client.attempts.wrapping_add(u32::from(client.attempts != 0));
             client.latest_ns = now;
             client.kept_out |= kept_out;
@@ -115,27 +129,15 @@ pub(crate) fn refused(record: &mut DropRecord, keeps_out: bool) {
 /// A refusal was sampled out, and its client is not remembered.
 #[inline(always)]
 pub(crate) fn pass_over(now: u64) {
-    if let Some(latest) = PASSED_OVER.get_ptr_mut(0) {
-        // SAFETY: the map outlives the program; of two CPUs that write, either is right.
-        unsafe { latest.write_volatile(now) };
-    }
-}
-
-/// Whether what such an entry tells of was so short a time ago that its clients come again.
-#[inline(always)]
-fn is_lately(entry: &Array<u64>, now: u64) -> bool {
-    let Some(&latest) = entry.get(0) else { return false };
-    latest != 0 && now.wrapping_sub(latest) < CLIENT_FORGOTTEN_NS
+    note(&PASSED_OVER, now);
 }
 
 /// A connection came about. If its client had been refused, that is news.
 #[inline(always)]
 pub(crate) fn recovered(slot: &mut Slot, function: Function) {
-    if REFUSED_LATEST.get(0).is_none_or(|&latest| latest == 0) {
-        return;
-    }
+    let refused = latest(&REFUSED_LATEST);
     // SAFETY: the helper takes no pointers.
-    if is_lately(&REFUSED_LATEST, unsafe { bpf_ktime_get_boot_ns() }) {
+    if refused != 0 && is_lately(refused, unsafe { bpf_ktime_get_boot_ns() }) {
         output::report(slot, &Verdict::RECOVERED, function);
     }
 }

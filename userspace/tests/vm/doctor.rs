@@ -27,7 +27,9 @@ fn root(arguments: &[&str]) -> Result<()> {
     ending.ensure_code(0)?;
     ensure!(ending.stderr.is_empty(), "{ending:?}");
     ensure!(ending.stdout.ends_with("\nsyndrop can trace here.\n"), "{}", ending.stdout);
-    ensure!(ending.stdout.contains("\n  ok      tcp_conn_request\n"), "{}", ending.stdout);
+    let attachable =
+        |kind| ending.stdout.contains(&format!("\n  ok      {kind} tcp_conn_request\n"));
+    ensure!(["fentry", "kprobe"].into_iter().any(attachable), "{}", ending.stdout);
     Ok(())
 }
 
