@@ -123,6 +123,8 @@ pub enum Milestone {
     NumberRefused = 54,
     /// The listener has `TCP_DEFER_ACCEPT`.
     DefersAccept = 55,
+    /// `inet_csk_listen_stop` was entered: a listener ends. No judged call passes it.
+    ListenerEnded = 56,
 }
 
 impl Milestone {
@@ -184,6 +186,7 @@ impl Milestone {
         Self::SynRepeated,
         Self::NumberRefused,
         Self::DefersAccept,
+        Self::ListenerEnded,
     ];
 
     /// Its bit.

@@ -36,7 +36,7 @@ pub use field::{ABSENT, Field, FieldSlot};
 pub use listener_record::ListenerRecord;
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
 pub use record::{
-    CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT, Loss,
-    OVERFLOW_MAX, RATE_NS, RATES_MAX, Rate, RateKey, TOTALS_MAX, TotalCounts, TotalKey, Unknown,
-    WAKE_NS,
+    CLIENT_FORGOTTEN_NS, CLIENTS_MAX, COUNTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT,
+    Loss, OVERFLOW_MAX, RATE_NS, RATES_MAX, Rate, RateKey, TOTALS_MAX, TotalCounts, TotalKey,
+    Unknown, WAKE_NS,
 };

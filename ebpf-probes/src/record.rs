@@ -240,6 +240,9 @@ pub const TOTALS_MAX: u32 = 16_384;
 /// Rows of listeners that found no room there: namespaces times reasons.
 pub const OVERFLOW_MAX: u32 = 4_096;
 
+/// What each CPU can count under different keys: as many as there are rows.
+pub const COUNTS_MAX: u32 = TOTALS_MAX + OVERFLOW_MAX;
+
 /// Rates of detail that are kept; the one that was not used for longest goes first.
 pub const RATES_MAX: u32 = 8_192;
 

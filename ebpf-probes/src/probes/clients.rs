@@ -35,7 +35,7 @@ static CLIENTS: LruHashMap<ClientKey, Client> = LruHashMap::with_max_entries(CLI
 #[map]
 static CLIENT_COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(ClientCount::COUNT, 0);
 
-/// When any client was refused last, as `boot_ns`; 0 if none was yet.
+/// When any client was refused last, as `boot_ns`, or somewhat later; 0 if none was yet.
 #[map]
 static REFUSED_LATEST: Array<u64> = Array::with_max_entries(1, 0);
 
@@ -79,10 +79,13 @@ fn remembered(key: &ClientKey, now: u64) -> Option<&'static mut Client> {
 /// Whether a client that was refused then is not forgotten yet.
 #[inline(always)]
 fn is_lately(then: u64, now: u64) -> bool {
-    now.wrapping_sub(then) < CLIENT_FORGOTTEN_NS
+    now.saturating_sub(then) < CLIENT_FORGOTTEN_NS
 }
 
-/// When what such an entry tells of happened last; 0 if never.
+/// In a flood all CPUs would write to one place: once in this time, in ns, is enough.
+const NOTED_NS: u64 = 50_000_000;
+
+/// When what such an entry tells of happened last, or somewhat later; 0 if never.
 #[inline(always)]
 fn latest(of: &Array<u64>) -> u64 {
     of.get(0).copied().unwrap_or(0)
@@ -93,7 +96,11 @@ fn latest(of: &Array<u64>) -> u64 {
 fn note(of: &Array<u64>, now: u64) {
     if let Some(latest) = of.get_ptr_mut(0) {
         // SAFETY: the map outlives the program; of two CPUs that write, either is right.
-        unsafe { latest.write_volatile(now) };
+        unsafe {
+            if latest.read_volatile() < now {
+                latest.write_volatile(now + NOTED_NS);
+            }
+        }
     }
 }
 

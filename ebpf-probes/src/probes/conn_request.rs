@@ -1,7 +1,7 @@
 //! A SYN meets a listener: `tcp_conn_request` and the wrappers that lead to it.
 
 use ebpf_probes::{
-    Counter, Function, Milestone, conn_request, conn_request_wrapper, is_told_by_way,
+    Counter, Function, Milestone, Milestones, conn_request, conn_request_wrapper, is_told_by_way,
 };
 
 use super::read::Address;
@@ -44,14 +44,30 @@ pub(crate) fn enter(sk: Address, skb: Address) {
     slot::pass(Outer::V4ConnRequest, Milestone::ConnRequest);
     slot::pass(Outer::V6ConnRequest, Milestone::ConnRequest);
     let Some(slot) = slot::open(Outer::ConnRequest, sk, skb) else { return };
-    // What Fast Open says of itself only the counters tell.
-    let by_way = is_told_by_way(slot.facts.watched);
-    if by_way && !listener::has_tfo(sk) {
+    if is_told_by_way(slot.facts.watched) {
         return;
     }
     slot.facts.counted = u32::from(counters::read(sk, COUNTED, &mut slot.counters));
-    if slot.facts.counted == 0 && !by_way {
+    if slot.facts.counted == 0 {
         at_entry(sk, slot);
+    }
+}
+
+/// `inet_reqsk_alloc` returned: the queue tests are passed.
+#[inline(always)]
+pub(crate) fn allocated(failed: bool) {
+    let mut passed = Milestones(Milestone::RequestAllocated.bit());
+    if failed {
+        passed = passed.with(Milestone::RequestNomem);
+    }
+    if let Some(slot) = slot::current(Outer::CookieCheck) {
+        slot.facts.passed = slot.facts.passed.and(passed);
+    } else if let Some(slot) = slot::current(Outer::ConnRequest) {
+        slot.facts.passed = slot.facts.passed.and(passed);
+        // Fast Open comes after this; what it says of itself only the counters tell.
+        if is_told_by_way(slot.facts.watched) && listener::has_tfo(slot.sk) {
+            slot.facts.counted = u32::from(counters::read(slot.sk, COUNTED, &mut slot.counters));
+        }
     }
 }
 

@@ -16,7 +16,7 @@ static RATES: LruHashMap<RateKey, Rate> = LruHashMap::with_max_entries(RATES_MAX
 
 /// Which record of its kind in this second an event gets; if none, that is counted in its row.
 #[inline(always)]
-pub(crate) fn granted(record: &DropRecord, row: Option<&'static mut TotalCounts>) -> Option<u64> {
+pub(crate) fn granted(record: &DropRecord, row: Option<&mut TotalCounts>) -> Option<u64> {
     let limit = read::detail();
     if limit == Config::ALL_DETAIL {
         return Some(1);

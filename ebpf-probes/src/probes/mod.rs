@@ -14,6 +14,7 @@ mod listener;
 mod output;
 mod packet;
 mod read;
+mod recent;
 mod request;
 mod ring;
 mod slot;

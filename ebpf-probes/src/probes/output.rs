@@ -9,7 +9,7 @@ use ebpf_probes::{
 };
 
 use super::slot::{Ends, Slot};
-use super::{clients, detail, listener, packet, read, ring, totals};
+use super::{clients, detail, listener, packet, read, recent, ring, totals};
 
 #[map]
 static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNT, 0);
@@ -38,6 +38,10 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     if !wanted && !recovers && verdict.moves.is_empty() {
         return;
     }
+    if recent::count(slot.sk, verdict) {
+        return;
+    }
+    let age = recent::age();
     let interruptible = matches!(verdict.reason, Reason::Accepted);
     let Some(record) = RECORD.get_ptr_mut(u32::from(interruptible)) else { return };
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program. Until the record
@@ -55,7 +59,7 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     record.function = function as u8;
     record.padding = [0; 2];
     (record.attempt, record.first_ns) = (0, 0);
-    let refuses = !verdict.reason.is_notice() && !matches!(verdict.stage, Stage::Request);
+    let refuses = refuses(verdict);
     // What becomes of each client is wanted, or else only what is told one by one.
     let followed = recovers || refuses && follows_clients(read::filter());
     let closed = listener::identify(slot.sk, slot.skb, record);
@@ -82,11 +86,16 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
         milestones,
         record.bound_port
     );
-    let row = totals::count(record, verdict.moves);
+    let row = totals::count(record, verdict.moves, interruptible);
+    if let Some(row) = &row
+        && !closed
+    {
+        recent::remember(slot.sk, verdict, age, row.nth, record.shown);
+    }
     if record.shown == 0 {
         return;
     }
-    let Some(nth) = detail::granted(record, row) else {
+    let Some(nth) = detail::granted(record, row.map(|row| row.counts)) else {
         if refuses && !followed {
             clients::pass_over(record.boot_ns);
         }
@@ -101,6 +110,12 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     }
     listener::describe(slot.sk, slot.skb, &slot.queues, record);
     ring::submit(record, nth);
+}
+
+/// Whether it turns away a packet of a client.
+#[inline(always)]
+pub(crate) fn refuses(verdict: &Verdict) -> bool {
+    !verdict.reason.is_notice() && !matches!(verdict.stage, Stage::Request)
 }
 
 /// Whether a notice is wanted.
@@ -131,7 +146,7 @@ fn shows(filter: &Filter, record: &DropRecord) -> bool {
 
 /// Whether anybody wants to hear what becomes of refused clients.
 #[inline(always)]
-fn follows_clients(filter: &Filter) -> bool {
+pub(crate) fn follows_clients(filter: &Filter) -> bool {
     is_noticed(filter, Reason::ClientRecovered as u16)
         || is_noticed(filter, Reason::ClientGone as u16)
 }

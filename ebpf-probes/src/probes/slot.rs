@@ -131,7 +131,7 @@ pub(crate) struct Slot {
     pub(crate) skb: Address,
     /// The request, if it is known.
     pub(crate) req: Address,
-    /// `req_stolen` of `tcp_check_req`.
+    /// `req_stolen` of `tcp_check_req`; no other reads it.
     pub(crate) stolen: Address,
     /// A packet that an earlier call left to the next one here.
     pub(crate) expected: Address,
@@ -168,7 +168,6 @@ pub(crate) fn open(outer: Outer, sk: Address, skb: Address) -> Option<&'static m
     slot.sk = sk;
     slot.skb = skb;
     slot.req = Address::NULL;
-    slot.stolen = Address::NULL;
     slot.ends.sought = 0;
     slot.queues.known = 0;
     slot.queues.function = 0;

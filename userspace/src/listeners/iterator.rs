@@ -95,6 +95,7 @@ impl TcpIterator {
             .map_max_entries("EVENTS", SMALLEST_RING)
             .map_max_entries("TOTALS", 1)
             .map_max_entries("OVERFLOW", 1)
+            .map_max_entries("COUNTS", 1)
             .load(OBJECT)
             .map_err(IteratorError::Object)?;
         program(&mut ebpf)?.load(KIND, &types).map_err(|error| match error {

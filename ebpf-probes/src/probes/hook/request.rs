@@ -3,8 +3,8 @@
 use ebpf_probes::{Arg, Milestone};
 
 use super::{address, returned, returned_error};
-use crate::probes::request;
 use crate::probes::slot::{self, Outer};
+use crate::probes::{recent, request};
 
 entry!(request_timer, ctx => request::enter_timer(address(&ctx, Arg::RequestTimerTimer)));
 exit!(request_timer_exit, _ctx => request::exit_timer());
@@ -34,3 +34,4 @@ entry!(child_forgotten, ctx => request::forgotten(
 ));
 entry!(accept_entered, ctx => request::accepting(address(&ctx, Arg::AcceptSk)));
 entry!(accepted, ctx => request::accepted(address(&ctx, Arg::GraftSk)));
+entry!(listener_ended, _ctx => recent::ended());

@@ -50,10 +50,7 @@ exit!(flood_action_exit, ctx => slot::pass(
     if returned_true(&ctx, Arg::FloodActionReturned) { Milestone::FloodCookie } else { Milestone::FloodRefused },
 ));
 exit!(request_allocated_exit, ctx => {
-    slot::pass_innermost(ALLOCATING, Milestone::RequestAllocated);
-    if returned(&ctx, Arg::RequestAllocatedReturned).is_null() {
-        slot::pass_innermost(ALLOCATING, Milestone::RequestNomem);
-    }
+    conn_request::allocated(returned(&ctx, Arg::RequestAllocatedReturned).is_null());
 });
 exit!(lsm_asked_exit, ctx => if returned_error(&ctx, Arg::LsmAskedReturned) {
     slot::pass_innermost(ALLOCATING, Milestone::LsmDenied);

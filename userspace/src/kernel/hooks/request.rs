@@ -115,4 +115,11 @@ pub(super) const ROWS: &[Hook] = &[
         costs: "accepted connections are not seen",
         ..Hook::USUAL
     },
+    Hook {
+        programs: &[("listener_ended", Entry)],
+        targets: &["inet_csk_listen_stop"],
+        provides: &[Milestone::ListenerEnded],
+        costs: "nothing is lost, but each dropped packet costs twice the time",
+        ..Hook::USUAL
+    },
 ];

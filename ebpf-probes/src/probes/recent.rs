@@ -1,0 +1,138 @@
+//! The rows that were counted in lately. In a flood a listener refuses many packets for one reason:
+//! all but the first only raise one number, and nobody looks again at whose it is.
+//!
+//! As long as a listener lives its address is its own, and it keeps its port and its namespace. The
+//! end of any listener makes all that was remembered before worthless.
+
+use core::arch::asm;
+
+use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, PerCpuArray};
+use ebpf_probes::{Config, Milestone, Milestones, Verdict};
+
+use super::read::{self, Address};
+use super::{clients, output, totals};
+
+/// A power of two.
+const ROWS: u32 = 16;
+
+/// What was counted.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Recent {
+    /// Whose it was.
+    listener: u64,
+    /// Before which end of a listener that was known.
+    age: u64,
+    /// What had happened to it, as [`number`] writes it.
+    verdict: u64,
+    /// The row's number on this CPU.
+    nth: u32,
+    /// 1 if the filter shows it.
+    shown: u32,
+}
+
+#[map]
+static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(ROWS, 0);
+
+/// How many listeners have ended.
+#[map]
+static ENDED: Array<u64> = Array::with_max_entries(1, 0);
+
+/// A listener ends.
+#[inline(always)]
+pub(crate) fn ended() {
+    if let Some(ended) = ENDED.get_ptr_mut(0) {
+        // Two may end at once, and rustc has no such instruction for this target.
+        // SAFETY: adds to an aligned number in a map that outlives the program.
+        unsafe {
+            asm!(
+                "lock *(u64 *)({ended} + 0) += {one}",
+                ended = in(reg) ended,
+                one = in(reg) 1_u64,
+                options(nostack),
+            );
+        }
+    }
+}
+
+/// What is learned of a listener from now on holds until this number changes.
+#[inline(always)]
+pub(crate) fn age() -> u64 {
+    let Some(ended) = ENDED.get_ptr(0) else { return 0 };
+    // SAFETY: the map outlives the program. Volatile, because it is to be read before the listener.
+    unsafe { ended.read_volatile() }
+}
+
+/// Whether all that happens to a listener for one reason is alike: nobody asks who its clients are.
+#[inline(always)]
+fn is_usable(verdict: &Verdict) -> bool {
+    let filter = read::filter();
+    Milestones(read::watched()).has(Milestone::ListenerEnded)
+        && !verdict.reason.is_notice()
+        && read::detail() != Config::ALL_DETAIL
+        && !output::follows_clients(filter)
+        && !output::asks_for_ends(filter)
+}
+
+#[inline(always)]
+const fn number(verdict: &Verdict) -> u64 {
+    verdict.reason as u64
+        | (verdict.stage as u64) << 16
+        | (verdict.evidence as u64) << 24
+        | (verdict.moves.0 as u64) << 32
+}
+
+#[inline(always)]
+fn place(sk: Address, verdict: &Verdict) -> Option<&'static mut Recent> {
+    let nth = sk.raw() >> 7 ^ sk.raw() >> 11 ^ verdict.reason as u64;
+    let recent = RECENT.get_ptr_mut(nth as u32 & (ROWS - 1))?;
+    // SAFETY: the pointer is this CPU's entry of a map that outlives the program. Only notices are
+    // told of with softirqs on, and they are not looked for here.
+    Some(unsafe { &mut *recent })
+}
+
+/// Counts an event in the row of one like it; false if there was none lately, or if it may get a
+/// record of its own.
+#[inline(always)]
+pub(crate) fn count(sk: Address, verdict: &Verdict) -> bool {
+    if sk.is_null() || !is_usable(verdict) {
+        return false;
+    }
+    let Some(recent) = place(sk, verdict) else { return false };
+    if recent.listener != sk.raw() || recent.verdict != number(verdict) || recent.age != age() {
+        return false;
+    }
+    let Some(counts) = totals::at(recent.nth) else { return false };
+    if recent.shown != 0 {
+        if read::detail() != 0 {
+            // SAFETY: the helper takes no pointers.
+            let now = unsafe { bpf_ktime_get_boot_ns() };
+            if now >= counts.shut_until_ns {
+                return false;
+            }
+            if output::refuses(verdict) {
+                clients::pass_over(now);
+            }
+        }
+        counts.sampled_out = counts.sampled_out.wrapping_add(1);
+    }
+    counts.events = counts.events.wrapping_add(1);
+    true
+}
+
+/// Remembers where such an event was counted, as it was known at an age.
+#[inline(always)]
+pub(crate) fn remember(sk: Address, verdict: &Verdict, age: u64, nth: u32, shown: u8) {
+    if !is_usable(verdict) {
+        return;
+    }
+    if let Some(recent) = place(sk, verdict) {
+        recent.listener = sk.raw();
+        recent.age = age;
+        recent.verdict = number(verdict);
+        recent.nth = nth;
+        recent.shown = shown.into();
+    }
+}
