@@ -259,6 +259,8 @@ pub struct Config {
     pub watched: u64,
     /// Records a second of each reason of a listener; [`Config::ALL_DETAIL`] sets no limit.
     pub detail: u64,
+    /// 1 if calls are judged where they return and hooked only there, as fexit allows, else 0.
+    pub whole: u64,
     /// What is shown.
     pub filter: Filter,
     /// Byte offset and width of each [`Field`].
@@ -285,6 +287,7 @@ impl Config {
     pub const UNRESOLVED: Self = Self {
         watched: 0,
         detail: Self::ALL_DETAIL,
+        whole: 0,
         filter: Filter::ALL,
         fields: [ABSENT; Field::COUNT],
         counters: [u32::MAX; Counter::COUNT],
@@ -304,6 +307,6 @@ impl Config {
 // No byte of the global is padding: it is handed over as bytes.
 const _: () = assert!(
     size_of::<Config>()
-        == 2 * 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
+        == 3 * 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
 );
 const _: () = assert!(size_of::<Filter>() == 4 * 16 + 2 * 8 + 4 * 4 + 2 * MAX_PORTS);

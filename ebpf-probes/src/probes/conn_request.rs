@@ -4,7 +4,10 @@ use ebpf_probes::{
     Counter, Function, Milestone, Milestones, conn_request, conn_request_wrapper, is_told_by_way,
 };
 
-use super::read::Address;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::Array;
+
+use super::read::{self, Address};
 use super::slot::{self, Outer, Slot};
 use super::{counters, listener, output, packet};
 
@@ -15,6 +18,11 @@ const COUNTED: [Counter; 4] = [
     Counter::TcpReqQFullDrop,
     Counter::TcpFastOpenListenOverflow,
 ];
+
+/// 1 once all functions are hooked. Until then a wrapper that returns without its SYN having been
+/// seen in `tcp_conn_request` means nothing.
+#[map]
+static ARMED: Array<u32> = Array::with_max_entries(1, 0);
 
 /// `tcp_v4_conn_request` or `tcp_v6_conn_request` was entered.
 #[inline(always)]
@@ -30,6 +38,29 @@ pub(crate) fn enter_wrapper(outer: Outer, sk: Address, skb: Address) {
 #[inline(always)]
 pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
     let Some(slot) = slot::close(outer) else { return };
+    judge_wrapper(slot, function);
+}
+
+/// It returned, and nothing else is hooked than this and the entry of `tcp_conn_request`: whose
+/// call is judged here too, if there was one.
+#[inline(always)]
+pub(crate) fn exit_whole(outer: Outer, function: Function, sk: Address, skb: Address) {
+    if let Some(slot) = slot::take(Outer::ConnRequest, skb) {
+        judge(slot);
+        return;
+    }
+    // What the IPv6 wrapper handed on to the IPv4 one is judged already.
+    let handed_on = matches!(outer, Outer::V6ConnRequest) && packet::is_v4(skb);
+    if handed_on || ARMED.get(0).is_none_or(|&armed| armed == 0) {
+        return;
+    }
+    let Some(slot) = slot::open(outer, sk, skb) else { return };
+    slot::shut(outer);
+    judge_wrapper(slot, function);
+}
+
+#[inline(always)]
+fn judge_wrapper(slot: &mut Slot, function: Function) {
     if !slot.facts.passed.has(Milestone::ConnRequest) && packet::has_mapped_source(slot.skb) {
         slot.facts.passed = slot.facts.passed.with(Milestone::SourceMapped);
     }
@@ -41,8 +72,10 @@ pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
 /// `tcp_conn_request` was entered.
 #[inline(always)]
 pub(crate) fn enter(sk: Address, skb: Address) {
-    slot::pass(Outer::V4ConnRequest, Milestone::ConnRequest);
-    slot::pass(Outer::V6ConnRequest, Milestone::ConnRequest);
+    if !read::is_whole() {
+        slot::pass(Outer::V4ConnRequest, Milestone::ConnRequest);
+        slot::pass(Outer::V6ConnRequest, Milestone::ConnRequest);
+    }
     let Some(slot) = slot::open(Outer::ConnRequest, sk, skb) else { return };
     if is_told_by_way(slot.facts.watched) {
         return;
@@ -87,7 +120,13 @@ fn at_entry(sk: Address, slot: &mut Slot) {
 /// It returned; always 0, so the value tells nothing.
 #[inline(always)]
 pub(crate) fn exit() {
-    let Some(slot) = slot::close(Outer::ConnRequest) else { return };
+    if let Some(slot) = slot::close(Outer::ConnRequest) {
+        judge(slot);
+    }
+}
+
+#[inline(always)]
+fn judge(slot: &mut Slot) {
     if slot.facts.counted != 0 {
         // A SYN that was queued left the counters alone, unless Fast Open was tried before.
         let plain = slot.facts.passed.has(Milestone::RequestQueued) && !listener::has_tfo(slot.sk);

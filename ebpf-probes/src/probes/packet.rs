@@ -88,6 +88,17 @@ pub(crate) fn has_mapped_source(skb: Address) -> bool {
     failed == 0 && version >> 4 == VERSION_6 && is_mapped(&source)
 }
 
+/// Whether it came as an IPv4 packet, as `tcp_v6_conn_request` and its like look at it; no, if that
+/// cannot be read.
+#[inline(always)]
+pub(crate) fn is_v4(skb: Address) -> bool {
+    /// `ETH_P_IP` (include/uapi/linux/if_ether.h).
+    const IPV4: u16 = 0x0800;
+    let mut protocol = 0_u16;
+    read::copy(&mut protocol, skb, Field::SkbProtocol);
+    u16::from_be(protocol) == IPV4
+}
+
 /// The numbers and flags in a TCP header; all 0 if it cannot be read.
 #[derive(Clone, Copy)]
 pub(crate) struct Header {

@@ -62,6 +62,12 @@ pub(crate) fn detail() -> u64 {
     config!(detail)
 }
 
+/// Whether the programs at returns that take arguments are in use.
+#[inline(always)]
+pub(crate) fn is_whole() -> bool {
+    config!(whole) != 0
+}
+
 /// Where a field lies.
 #[inline(always)]
 fn slot(field: Field) -> FieldSlot {

@@ -211,6 +211,17 @@ pub(crate) fn close(outer: Outer) -> Option<&'static mut Slot> {
     None
 }
 
+/// Closes the slot of a call, if it is open and about this packet.
+#[inline(always)]
+pub(crate) fn take(outer: Outer, skb: Address) -> Option<&'static mut Slot> {
+    let slot = current(outer)?;
+    if slot.skb != skb {
+        return None;
+    }
+    slot.live = 0;
+    Some(slot)
+}
+
 /// Closes the slot of a call that may have been closed before, or never opened.
 #[inline(always)]
 pub(crate) fn shut(outer: Outer) {

@@ -3,11 +3,17 @@
 //! Its first test is the accept queue. It is called for the last ACK of a request, for a cookie and
 //! for a Fast Open SYN, and judged where these are; here only where that is not watched.
 
-use ebpf_probes::{Field, Function, Milestone, syn_recv_sock};
+use ebpf_probes::{Field, Function, Milestone, Milestones, syn_recv_sock};
 
 use super::read::{self, Address};
-use super::slot::{self, Outer};
-use super::{listener, output};
+use super::slot::{self, Outer, Slot};
+use super::{listener, output, packet};
+
+/// Calls that ask for a child, from the inside out.
+const CALLS: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnRequest];
+
+/// Calls that make one: for a v4-mapped client one is in the other.
+const MAKERS: &[Outer] = &[Outer::V4SynRecvSock, Outer::V6SynRecvSock];
 
 /// `tcp_v4_syn_recv_sock` or `tcp_v6_syn_recv_sock` was entered.
 #[inline(always)]
@@ -27,18 +33,71 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
     if matches!(outer, Outer::V4SynRecvSock) {
         slot::pass(Outer::V6SynRecvSock, Milestone::ChildRefused);
     }
-    if let Some(call) = slot::innermost(&[Outer::CheckReq, Outer::CookieCheck, Outer::ConnRequest])
-    {
-        call.facts.passed = call.facts.passed.and(slot.facts.passed).with(Milestone::ChildRefused);
-        // The request may be thrown away before the call returns: keep the lengths it had.
-        if let Some(queues) = listener::queues(slot.sk, function as u32) {
-            call.queues = queues;
+    if let Some(call) = slot::innermost(CALLS) {
+        call.facts.passed = call.facts.passed.and(slot.facts.passed);
+        refused(call, slot.sk, function);
+        return;
+    }
+    judge(slot, function);
+}
+
+/// It returned, and is hooked only there: what it passed is noted with the call that it is part of.
+#[inline(always)]
+pub(crate) fn exit_whole(
+    outer: Outer,
+    function: Function,
+    (sk, skb): (Address, Address),
+    returned: Address,
+) {
+    if !returned.is_null() {
+        return;
+    }
+    if let Some(call) = slot::innermost(CALLS) {
+        if !call.facts.passed.has(Milestone::ChildRefused) {
+            refused(call, sk, function);
         }
         return;
     }
+    // As above, of a call that nobody watches.
+    if matches!(outer, Outer::V6SynRecvSock) && packet::is_v4(skb) {
+        return;
+    }
+    let Some(slot) = slot::open(outer, sk, skb) else { return };
+    slot::shut(outer);
+    // There was nowhere to note what was passed.
+    slot.facts.watched = Milestones(0);
+    judge(slot, function);
+}
+
+/// The call that asked for a child got none.
+#[inline(always)]
+fn refused(call: &mut Slot, sk: Address, function: Function) {
+    call.facts.passed = call.facts.passed.with(Milestone::ChildRefused);
+    // The request may be thrown away before the call returns: keep the lengths it had.
+    if let Some(queues) = listener::queues(sk, function as u32) {
+        call.queues = queues;
+    }
+}
+
+#[inline(always)]
+fn judge(slot: &mut Slot, function: Function) {
     slot.facts.passed = slot.facts.passed.with(Milestone::ChildRefused);
     if let Some(verdict) = syn_recv_sock(&slot.facts) {
         output::report(slot, &verdict, function);
+    }
+}
+
+/// Where it is noted what the making of a child passes.
+#[inline(always)]
+fn maker() -> Option<&'static mut Slot> {
+    if read::is_whole() { slot::innermost(CALLS) } else { slot::innermost(MAKERS) }
+}
+
+/// The making of a child passed a milestone.
+#[inline(always)]
+pub(crate) fn pass(milestone: Milestone) {
+    if let Some(slot) = maker() {
+        slot.facts.passed = slot.facts.passed.with(milestone);
     }
 }
 
@@ -47,7 +106,7 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
 /// keys; where the listener has TCP-AO keys and the child none, they were not copied.
 #[inline(always)]
 pub(crate) fn thrown_away(child: Address) {
-    let Some(slot) = slot::innermost(&[Outer::V4SynRecvSock, Outer::V6SynRecvSock]) else { return };
+    let Some(slot) = maker() else { return };
     let milestone = if read::pointer(child, Field::SockRoute).is_null() {
         Milestone::ChildNoRoute
     } else if !read::pointer(slot.sk, Field::SockAuthKeys).is_null()

@@ -107,6 +107,9 @@ pub type Argument = (Arg, &'static [&'static str]);
 pub struct Hook {
     /// The programs in the object. They are attached all or none.
     pub programs: &'static [(&'static str, Kind)],
+    /// The one program that does for all of them, where fentry and fexit are to be had of all
+    /// functions that have one.
+    pub alone: Option<(&'static str, Kind)>,
     /// The function, newest spelling first.
     pub targets: &'static [&'static str],
     /// The arguments that the programs take.
@@ -130,6 +133,7 @@ impl Hook {
     /// What most rows that only add precision have in common.
     const USUAL: Self = Self {
         programs: &[],
+        alone: None,
         targets: &[],
         args: &[],
         need: Need::Optional,

@@ -4,6 +4,8 @@
 //! the list of excluded ones and the plan is made again, so that the probes never believe in a
 //! milestone that nobody watches.
 
+use std::slice;
+
 use ebpf_probes::{Arg, Config, Counter, Field, Milestone, Reason};
 
 use super::attach::{self, Attach, Means};
@@ -185,12 +187,16 @@ impl Plan {
     ) -> Result<(), PlanError> {
         let mut failed: Vec<(&Hook, HookError)> = Vec::new();
         let needed = |hook: &&Hook| hook.is_needed(asked);
+        let whole = hooks::all().filter(needed).all(|hook| allows_alone(hook, btf, means));
+        self.config.whole = whole.into();
         for hook in hooks::all().filter(needed) {
             let watched = hook.provides.iter().fold(0, |bits, milestone| bits | milestone.bit());
             match self.try_hook(hook, btf, means) {
                 Outcome::Planned(target, Fit { attach, ordinary }) => {
                     self.config.watched |= watched;
-                    self.probes.extend(hook.programs.iter().map(|&(program, kind)| PlannedProbe {
+                    let alone = hook.alone.as_ref().filter(|_| whole);
+                    let programs = alone.map_or(hook.programs, slice::from_ref);
+                    self.probes.extend(programs.iter().map(|&(program, kind)| PlannedProbe {
                         program,
                         target: target.to_owned(),
                         kind,
@@ -333,6 +339,18 @@ impl Plan {
     pub fn watches(&self, milestone: Milestone) -> bool {
         self.config.watched & milestone.bit() != 0
     }
+}
+
+/// Whether nothing speaks against a hook's one program instead of several: the function is not
+/// there, or takes fentry.
+fn allows_alone(hook: &Hook, btf: &KernelBtf, means: &Means) -> bool {
+    let Some((program, _)) = hook.alone else { return true };
+    let by_fentry = |prototype| matches!(means.of(hook, &prototype), Ok(Attach::Fentry { .. }));
+    !means.excluded.contains(&program)
+        && hook.targets.iter().all(|target| match btf.function(target) {
+            Ok(prototype) => by_fentry(prototype),
+            Err(why) => matches!(why, LookupError::NoFunction(_)),
+        })
 }
 
 #[cfg(test)]

@@ -6,9 +6,6 @@ use super::{address, returned, returned_error, returned_true, value};
 use crate::probes::slot::{self, Outer};
 use crate::probes::{check_req, request, syn_recv_sock};
 
-/// Calls that make children, from the inside out: for a v4-mapped client one is in the other.
-const MAKERS: &[Outer] = &[Outer::V4SynRecvSock, Outer::V6SynRecvSock];
-
 entry!(check_req, ctx => check_req::enter(
     address(&ctx, Arg::CheckReqSk),
     address(&ctx, Arg::CheckReqSkb),
@@ -39,11 +36,24 @@ exit!(v6_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
     returned(&ctx, Arg::V6SynRecvSockReturned),
 ));
 
-passed!(child_created, [V4SynRecvSock, V6SynRecvSock], ChildCreated);
-passed!(route_asked, [V4SynRecvSock, V6SynRecvSock], RouteAsked);
+exit!(v4_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
+    Outer::V4SynRecvSock,
+    Function::TcpV4SynRecvSock,
+    (address(&ctx, Arg::V4SynRecvSk), address(&ctx, Arg::V4SynRecvSkb)),
+    returned(&ctx, Arg::V4SynRecvSockReturned),
+));
+exit!(v6_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
+    Outer::V6SynRecvSock,
+    Function::TcpV6SynRecvSock,
+    (address(&ctx, Arg::V6SynRecvSk), address(&ctx, Arg::V6SynRecvSkb)),
+    returned(&ctx, Arg::V6SynRecvSockReturned),
+));
+
+entry!(child_created, _ctx => syn_recv_sock::pass(Milestone::ChildCreated));
+entry!(route_asked, _ctx => syn_recv_sock::pass(Milestone::RouteAsked));
 entry!(child_thrown_away, ctx => syn_recv_sock::thrown_away(address(&ctx, Arg::ForcedCloseSk)));
 exit!(md5_keys_copied_exit, ctx => if returned_error(&ctx, Arg::Md5KeysCopiedReturned) {
-    slot::pass_innermost(MAKERS, Milestone::ChildKeyFailed);
+    syn_recv_sock::pass(Milestone::ChildKeyFailed);
 });
 
 exit!(request_dropped_exit, ctx => if returned_true(&ctx, Arg::RequestDroppedReturned) {

@@ -39,6 +39,30 @@ entry!(subflow_v6_conn_request, ctx => conn_request::enter_wrapper(
 ));
 exit!(subflow_v6_conn_request_exit, _ctx =>
     conn_request::exit_wrapper(Outer::V6ConnRequest, Function::SubflowV6ConnRequest));
+exit!(v4_conn_request_whole, ctx => conn_request::exit_whole(
+    Outer::V4ConnRequest,
+    Function::TcpV4ConnRequest,
+    address(&ctx, Arg::V4ConnRequestSk),
+    address(&ctx, Arg::V4ConnRequestSkb),
+));
+exit!(v6_conn_request_whole, ctx => conn_request::exit_whole(
+    Outer::V6ConnRequest,
+    Function::TcpV6ConnRequest,
+    address(&ctx, Arg::V6ConnRequestSk),
+    address(&ctx, Arg::V6ConnRequestSkb),
+));
+exit!(subflow_v4_conn_request_whole, ctx => conn_request::exit_whole(
+    Outer::V4ConnRequest,
+    Function::SubflowV4ConnRequest,
+    address(&ctx, Arg::SubflowV4Sk),
+    address(&ctx, Arg::SubflowV4Skb),
+));
+exit!(subflow_v6_conn_request_whole, ctx => conn_request::exit_whole(
+    Outer::V6ConnRequest,
+    Function::SubflowV6ConnRequest,
+    address(&ctx, Arg::SubflowV6Sk),
+    address(&ctx, Arg::SubflowV6Skb),
+));
 entry!(conn_request, ctx => conn_request::enter(
     address(&ctx, Arg::ConnRequestSk),
     address(&ctx, Arg::ConnRequestSkb),

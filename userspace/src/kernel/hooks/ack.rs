@@ -10,6 +10,7 @@ use crate::kernel::fields::Need::{Mandatory, Optional};
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("check_req", Entry), ("check_req_exit", Return)],
+        alone: None,
         targets: &["tcp_check_req"],
         args: &[
             (Arg::CheckReqSk, SK),
@@ -36,6 +37,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v4_syn_recv_sock", Entry), ("v4_syn_recv_sock_exit", Return)],
+        alone: Some(("v4_syn_recv_sock_whole", Return)),
         targets: &["tcp_v4_syn_recv_sock"],
         args: &[
             (Arg::V4SynRecvSk, SK),
@@ -51,6 +53,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v6_syn_recv_sock", Entry), ("v6_syn_recv_sock_exit", Return)],
+        alone: Some(("v6_syn_recv_sock_whole", Return)),
         targets: &["tcp_v6_syn_recv_sock"],
         args: &[
             (Arg::V6SynRecvSk, SK),
@@ -66,6 +69,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("child_created", Entry)],
+        alone: None,
         targets: &["tcp_create_openreq_child"],
         args: &[],
         need: Optional,
@@ -77,6 +81,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("route_asked", Entry)],
+        alone: None,
         targets: &["inet6_csk_route_req"],
         args: &[],
         need: Optional,
@@ -89,6 +94,7 @@ pub(super) const ROWS: &[Hook] = &[
     // A good handshake never gets here, unlike to the functions whose failure leads here.
     Hook {
         programs: &[("child_thrown_away", Entry)],
+        alone: None,
         targets: &["inet_csk_prepare_forced_close"],
         args: &[(Arg::ForcedCloseSk, SK)],
         need: Optional,
@@ -101,6 +107,7 @@ pub(super) const ROWS: &[Hook] = &[
     // Before it was there nobody minded a key that could not be copied.
     Hook {
         programs: &[("md5_keys_copied_exit", Return)],
+        alone: None,
         targets: &["tcp_md5_key_copy"],
         args: &[(Arg::Md5KeysCopiedReturned, RETURNED)],
         need: Optional,
@@ -114,6 +121,7 @@ pub(super) const ROWS: &[Hook] = &[
     // last is what they are called by where a packet ends it.
     Hook {
         programs: &[("request_dropped_exit", Return)],
+        alone: None,
         targets: &[
             "__inet_csk_reqsk_queue_drop",
             "reqsk_queue_unlink",
@@ -129,6 +137,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("synack_resent", Entry)],
+        alone: None,
         targets: &["tcp_rtx_synack"],
         args: &[],
         need: Optional,
@@ -140,6 +149,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("rate_limited_exit", Return)],
+        alone: None,
         targets: &["tcp_oow_rate_limited"],
         args: &[(Arg::RateLimitedReturned, RETURNED)],
         need: Optional,
@@ -151,6 +161,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("ack_v4_sent", Entry)],
+        alone: None,
         targets: &["tcp_v4_reqsk_send_ack"],
         args: &[],
         need: Optional,
@@ -162,6 +173,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("ack_v6_sent", Entry)],
+        alone: None,
         targets: &["tcp_v6_reqsk_send_ack"],
         args: &[],
         need: Optional,
@@ -174,6 +186,7 @@ pub(super) const ROWS: &[Hook] = &[
     // Without it every reset in the window ends the request.
     Hook {
         programs: &[("challenge_sent", Entry)],
+        alone: None,
         targets: &["tcp_reqsk_send_challenge_ack"],
         args: &[],
         need: Optional,

@@ -23,6 +23,7 @@ const RECEIVED: &[Reason] = &[
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v4_received", Entry), ("v4_received_exit", Return)],
+        alone: None,
         targets: &["tcp_v4_rcv"],
         args: &[(Arg::V4ReceivedSkb, SKB)],
         only_for: RECEIVED,
@@ -31,6 +32,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v6_received", Entry), ("v6_received_exit", Return)],
+        alone: None,
         targets: &["tcp_v6_rcv"],
         args: &[(Arg::V6ReceivedSkb, SKB)],
         ipv6: true,
@@ -40,6 +42,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("filter_entered", Entry), ("filter_entered_exit", Return)],
+        alone: None,
         targets: &["sk_filter_trim_cap"],
         args: &[(Arg::FilterSk, SK), (Arg::FilterSkb, SKB), (Arg::FilterEnteredReturned, RETURNED)],
         only_for: &[Reason::PreSocketFilter],
@@ -49,6 +52,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("policy_entered", Entry), ("policy_entered_exit", Return)],
+        alone: None,
         targets: &["__xfrm_policy_check"],
         args: &[(Arg::PolicySk, SK), (Arg::PolicySkb, SKB), (Arg::PolicyEnteredReturned, RETURNED)],
         // A kernel without IPsec has no policy that could refuse.
@@ -61,6 +65,7 @@ pub(super) const ROWS: &[Hook] = &[
     // One for both families since 5.19, with TCP-AO since 6.7.
     Hook {
         programs: &[("signature_entered", Entry), ("signature_entered_exit", Return)],
+        alone: None,
         targets: &["tcp_inbound_hash", "tcp_inbound_md5_hash", "tcp_v4_inbound_md5_hash"],
         args: &[
             (Arg::SignatureSk, SK),
@@ -74,6 +79,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v6_signature_entered", Entry), ("v6_signature_entered_exit", Return)],
+        alone: None,
         targets: &["tcp_v6_inbound_md5_hash"],
         args: &[
             (Arg::V6SignatureSk, SK),
@@ -88,6 +94,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v4_listener_found_exit", Return)],
+        alone: None,
         targets: &["__inet_lookup_listener"],
         args: &[(Arg::V4ListenerFoundReturned, RETURNED)],
         only_for: &[Reason::PreMinTtl],
@@ -96,6 +103,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v6_listener_found_exit", Return)],
+        alone: None,
         targets: &["inet6_lookup_listener"],
         args: &[(Arg::V6ListenerFoundReturned, RETURNED)],
         ipv6: true,
@@ -105,6 +113,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("checksum_exit", Return)],
+        alone: None,
         targets: &["__skb_checksum_complete"],
         args: &[(Arg::ChecksumReturned, RETURNED)],
         only_for: &[Reason::PreCsum],
@@ -113,6 +122,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("timewait_exit", Return)],
+        alone: None,
         targets: &["tcp_timewait_state_process"],
         args: &[(Arg::TimewaitReturned, RETURNED)],
         only_for: &[Reason::PreTimewait],
@@ -121,6 +131,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("state_entered", Entry)],
+        alone: None,
         targets: &["tcp_rcv_state_process"],
         args: &[(Arg::StateSk, SK), (Arg::StateSkb, SKB)],
         only_for: &[Reason::SynFin],

@@ -12,6 +12,7 @@ use crate::kernel::fields::Need::Optional;
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("cookie_v4", Entry), ("cookie_v4_exit", Return)],
+        alone: None,
         targets: &["cookie_v4_check"],
         args: &[(Arg::CookieV4Sk, SK), (Arg::CookieV4Skb, SKB), (Arg::CookieV4Returned, RETURNED)],
         need: Optional,
@@ -23,6 +24,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("cookie_v6", Entry), ("cookie_v6_exit", Return)],
+        alone: None,
         targets: &["cookie_v6_check"],
         args: &[(Arg::CookieV6Sk, SK), (Arg::CookieV6Skb, SKB), (Arg::CookieV6Returned, RETURNED)],
         need: Optional,
@@ -34,6 +36,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("cookie_v4_checked_exit", Return)],
+        alone: None,
         targets: &["__cookie_v4_check"],
         args: &[(Arg::CookieV4CheckedReturned, RETURNED)],
         need: Optional,
@@ -45,6 +48,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("cookie_v6_checked_exit", Return)],
+        alone: None,
         targets: &["__cookie_v6_check"],
         args: &[(Arg::CookieV6CheckedReturned, RETURNED)],
         need: Optional,
@@ -56,6 +60,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("cookie_request_exit", Return)],
+        alone: None,
         targets: &["cookie_tcp_reqsk_alloc"],
         args: &[(Arg::CookieRequestReturned, RETURNED)],
         need: Optional,
@@ -68,6 +73,7 @@ pub(super) const ROWS: &[Hook] = &[
     // Since 6.8 a BPF program can check cookies of its own.
     Hook {
         programs: &[("bpf_cookie_request_exit", Return)],
+        alone: None,
         targets: &["cookie_bpf_check"],
         args: &[(Arg::BpfCookieRequestReturned, RETURNED)],
         need: Optional,
@@ -79,6 +85,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("cookie_child", Entry)],
+        alone: None,
         targets: &["tcp_get_cookie_sock"],
         args: &[],
         need: Optional,

@@ -10,6 +10,7 @@ use crate::kernel::fields::Need::{Mandatory, Optional};
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("conn_request", Entry), ("conn_request_exit", Return)],
+        alone: Some(("conn_request", Entry)),
         targets: &["tcp_conn_request"],
         args: &[(Arg::ConnRequestSk, SK), (Arg::ConnRequestSkb, SKB)],
         need: Mandatory,
@@ -21,6 +22,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v4_conn_request", Entry), ("v4_conn_request_exit", Return)],
+        alone: Some(("v4_conn_request_whole", Return)),
         targets: &["tcp_v4_conn_request"],
         args: &[(Arg::V4ConnRequestSk, SK), (Arg::V4ConnRequestSkb, SKB)],
         need: Mandatory,
@@ -32,6 +34,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v6_conn_request", Entry), ("v6_conn_request_exit", Return)],
+        alone: Some(("v6_conn_request_whole", Return)),
         targets: &["tcp_v6_conn_request"],
         args: &[(Arg::V6ConnRequestSk, SK), (Arg::V6ConnRequestSkb, SKB)],
         need: Optional,
@@ -43,6 +46,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("subflow_v4_conn_request", Entry), ("subflow_v4_conn_request_exit", Return)],
+        alone: Some(("subflow_v4_conn_request_whole", Return)),
         targets: &["subflow_v4_conn_request"],
         args: &[(Arg::SubflowV4Sk, SK), (Arg::SubflowV4Skb, SKB)],
         need: Optional,
@@ -54,6 +58,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("subflow_v6_conn_request", Entry), ("subflow_v6_conn_request_exit", Return)],
+        alone: Some(("subflow_v6_conn_request_whole", Return)),
         targets: &["subflow_v6_conn_request"],
         args: &[(Arg::SubflowV6Sk, SK), (Arg::SubflowV6Skb, SKB)],
         need: Optional,
@@ -66,6 +71,7 @@ pub(super) const ROWS: &[Hook] = &[
     // Static, and inlined into tcp_conn_request on 5.10 and 6.1: the counters tell instead.
     Hook {
         programs: &[("flood_action_exit", Return)],
+        alone: None,
         targets: &["tcp_syn_flood_action"],
         args: &[(Arg::FloodActionReturned, RETURNED)],
         need: Optional,
@@ -77,6 +83,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("request_allocated_exit", Return)],
+        alone: None,
         targets: &["inet_reqsk_alloc"],
         args: &[(Arg::RequestAllocatedReturned, RETURNED)],
         need: Optional,
@@ -88,6 +95,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("lsm_asked_exit", Return)],
+        alone: None,
         targets: &["security_inet_conn_request"],
         args: &[(Arg::LsmAskedReturned, RETURNED)],
         need: Optional,
@@ -99,6 +107,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("route_v4_exit", Return)],
+        alone: None,
         targets: &["inet_csk_route_req"],
         args: &[(Arg::RouteV4Returned, RETURNED)],
         need: Optional,
@@ -110,6 +119,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("route_v6_exit", Return)],
+        alone: None,
         targets: &["inet6_csk_route_req"],
         args: &[(Arg::RouteV6Returned, RETURNED)],
         need: Optional,
@@ -122,6 +132,7 @@ pub(super) const ROWS: &[Hook] = &[
     // Without MPTCP there is nobody to refuse for its sake.
     Hook {
         programs: &[("mptcp_asked_exit", Return)],
+        alone: None,
         targets: &["subflow_check_req"],
         args: &[(Arg::MptcpAskedReturned, RETURNED)],
         need: Optional,
@@ -134,6 +145,7 @@ pub(super) const ROWS: &[Hook] = &[
     // With TCP-AO the options of every packet are looked at, those of a SYN twice.
     Hook {
         programs: &[("auth_options_exit", Return)],
+        alone: None,
         targets: &["tcp_do_parse_auth_options"],
         args: &[(Arg::AuthOptionsReturned, RETURNED)],
         need: Optional,
@@ -145,6 +157,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("peer_proven_exit", Return)],
+        alone: None,
         targets: &["tcp_peer_is_proven"],
         args: &[(Arg::PeerProvenReturned, RETURNED)],
         need: Optional,
@@ -157,6 +170,7 @@ pub(super) const ROWS: &[Hook] = &[
     // It returns whether the request was queued, or, in 5.10, nothing: there it queues always.
     Hook {
         programs: &[("request_queued_exit", Return)],
+        alone: None,
         targets: &["inet_csk_reqsk_queue_hash_add"],
         args: &[(Arg::RequestQueuedReturned, RETURNED)],
         need: Mandatory,
@@ -168,6 +182,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("request_queued", Entry)],
+        alone: None,
         targets: &["inet_csk_reqsk_queue_hash_add"],
         args: &[],
         need: Mandatory,
@@ -180,6 +195,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("synack_made", Entry)],
+        alone: None,
         targets: &["tcp_make_synack"],
         args: &[],
         need: Optional,
@@ -191,6 +207,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("child_queued_exit", Return)],
+        alone: None,
         targets: &["inet_csk_reqsk_queue_add"],
         args: &[(Arg::ChildQueuedReturned, RETURNED)],
         need: Optional,
@@ -202,6 +219,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("synack_v4_exit", Return)],
+        alone: None,
         targets: &["tcp_v4_send_synack"],
         args: &[(Arg::SynackV4Returned, RETURNED)],
         need: Optional,
@@ -213,6 +231,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("synack_v6_exit", Return)],
+        alone: None,
         targets: &["tcp_v6_send_synack"],
         args: &[(Arg::SynackV6Returned, RETURNED)],
         need: Optional,
@@ -224,6 +243,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("cookie_v4_made", Entry)],
+        alone: None,
         targets: &["cookie_v4_init_sequence"],
         args: &[],
         need: Optional,
@@ -235,6 +255,7 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("cookie_v6_made", Entry)],
+        alone: None,
         targets: &["cookie_v6_init_sequence"],
         args: &[],
         need: Optional,

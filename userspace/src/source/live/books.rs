@@ -66,7 +66,7 @@ impl Books for Running<'_> {
 /// Waits until every CPU is done with the packet that it is at: the network stack's code runs
 /// within RCU's read-side sections, and this command waits for all of these. Where the kernel does
 /// not know it (CPUs without ticks), the next look at the totals still comes a moment later.
-fn settle() {
+pub(super) fn settle() {
     let _ = membarrier(MembarrierCommand::Global);
 }
 

@@ -13,12 +13,13 @@ use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
+use aya::maps::{Array, MapError};
 use aya::programs::{FEntry, FExit, KProbe, Program, ProgramError};
 use aya::{Btf, BtfError, Ebpf, EbpfError, EbpfLoader};
 use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{application, kinds};
+use super::{application, books, kinds};
 use crate::kernel::hooks::Kind;
 use crate::kernel::{Plan, PlannedProbe};
 use crate::source::Settings;
@@ -55,6 +56,9 @@ pub enum ProgramsError {
         /// The verifier's or the kernel's answer.
         source: Box<ProgramError>,
     },
+    /// The programs could not be told that all is hooked.
+    #[error("failed to write to a map of the BPF object")]
+    Arming(#[source] MapError),
     /// The kernel refused a hook.
     #[error("failed to attach {program} to {target}")]
     Attach {
@@ -90,6 +94,9 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     let types = kinds::types(&plan.probes).map_err(ProgramsError::Types)?;
     let mut attached = Attached(ebpf);
     hook(&mut attached.0, &plan.probes, &types)?;
+    if plan.config.whole != 0 {
+        attached.arm().map_err(ProgramsError::Arming)?;
+    }
     Ok(attached)
 }
 
@@ -253,6 +260,17 @@ fn side_by_side<T: Send, E: Send>(
 
 /// The programs, hooked for as long as this lives.
 pub(super) struct Attached(Ebpf);
+
+impl Attached {
+    /// Lets the programs draw conclusions from what they did not see. Calls that came before all
+    /// was hooked are over then.
+    fn arm(&mut self) -> Result<(), MapError> {
+        const ARMED: &str = "ARMED";
+        books::settle();
+        let map = self.0.map_mut(ARMED).ok_or(MapError::InvalidName { name: ARMED.to_owned() })?;
+        Array::try_from(map)?.set(0, 1_u32, 0)
+    }
+}
 
 impl Deref for Attached {
     type Target = Ebpf;
