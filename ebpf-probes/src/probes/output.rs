@@ -118,6 +118,13 @@ pub(crate) fn refuses(verdict: &Verdict) -> bool {
     !verdict.reason.is_notice() && !matches!(verdict.stage, Stage::Request)
 }
 
+/// Whether anything comes of such an event. Where that is known beforehand the verifier has nothing
+/// to verify of what would tell of it.
+#[inline(always)]
+pub(crate) fn matters(reason: Reason) -> bool {
+    !reason.is_notice() || is_noticed(read::filter(), reason as u16) || !reason.moves().is_empty()
+}
+
 /// Whether a notice is wanted.
 #[inline(always)]
 fn is_noticed(filter: &Filter, notice: u16) -> bool {

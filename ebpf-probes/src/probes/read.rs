@@ -94,6 +94,12 @@ pub(crate) fn word(arg: Arg) -> u8 {
     config!(args[arg as usize])
 }
 
+/// Whether any program in use takes a value.
+#[inline(always)]
+pub(crate) fn is_taken(arg: Arg) -> bool {
+    word(arg) != u8::MAX
+}
+
 /// What is shown.
 #[inline(always)]
 pub(crate) fn filter() -> &'static Filter {

@@ -49,6 +49,9 @@ pub(crate) fn enter_timer(timer: Address) {
 #[inline(always)]
 pub(crate) fn exit_timer() {
     let Some(slot) = slot::close(Outer::RequestTimer) else { return };
+    if !output::matters(Reason::RequestMigrated) {
+        return;
+    }
     if let Some(verdict) = request_timer_ended(&slot.facts) {
         output::report(slot, &verdict, Function::ReqskTimerHandler);
     }
@@ -98,7 +101,10 @@ pub(crate) fn cloned(clone: Address) {
         (slot.sk, slot.req, slot.queues) = (sk, clone, Queues::UNKNOWN);
         return;
     }
-    if slot::current(Outer::CheckReq).is_none() && listener::is_tcp(sk) {
+    if output::matters(Reason::RequestMigrated)
+        && slot::current(Outer::CheckReq).is_none()
+        && listener::is_tcp(sk)
+    {
         // The listener is closing, and this one of its finished connections goes elsewhere.
         let verdict = notice(Reason::RequestMigrated, Stage::Request);
         at_once(Outer::Moment, sk, clone, &verdict, Function::InetCskListenStop);
