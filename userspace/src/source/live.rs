@@ -41,6 +41,7 @@ mod books;
 mod cost;
 mod diagnostics;
 mod error;
+mod hook;
 mod kinds;
 mod missed;
 mod opening;

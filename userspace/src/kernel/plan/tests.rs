@@ -1,6 +1,4 @@
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use ebpf_probes::Reason::*;
 use ebpf_probes::{ABSENT, Arg, Counter, Field, Milestone, Reason};
@@ -8,10 +6,11 @@ use ebpf_probes::{ABSENT, Arg, Counter, Field, Milestone, Reason};
 use super::model::Model;
 use super::{Plan, PlanError};
 use crate::exit::Exit;
-use crate::kernel::btf::KernelBtf;
+use crate::kernel::Means;
 use crate::kernel::hooks::{self, Asked, Kind};
-use crate::kernel::release;
-use crate::kernel::{Attach, Choice, Means};
+
+mod golden;
+mod kinds;
 
 fn programs(plan: &Plan) -> Vec<&'static str> {
     plan.probes.iter().map(|probe| probe.program).collect()
@@ -69,51 +68,6 @@ fn arguments_are_found_by_name() {
     assert_eq!((at(Arg::CheckReqFastopen), at(Arg::CheckReqStolen)), (3, 4));
     let moved = Model { more_before: 2, ..Model::default() }.plan().unwrap();
     assert_eq!(position(&moved, Arg::V4SynRecvSkb), 3);
-}
-
-#[test]
-fn where_an_argument_lies_depends_on_the_kind_of_probe() {
-    let words = |choice| {
-        let means = Means::new(choice);
-        let plan = Plan::resolve(&Model::default().btf(), Asked::default(), &means).unwrap();
-        let at = |arg: Arg| plan.config.args[arg as usize];
-        let words = [Arg::CheckReqSk, Arg::CheckReqFastopen, Arg::CheckReqReturned].map(at);
-        (words, plan.attach())
-    };
-    // The registers rdi, rcx and rax in struct pt_regs.
-    assert_eq!(words(Choice::Kprobe), ([14, 11, 10], "kprobe"));
-    // Six parameters, then what is returned.
-    assert_eq!(words(Choice::Fentry), ([0, 3, 6], "fentry"));
-    assert_eq!(words(Choice::Auto), ([0, 3, 6], "fentry"));
-}
-
-#[test]
-fn a_hook_that_the_kernel_refuses_as_fentry_becomes_a_kprobe() {
-    let kinds = |means: &Means| {
-        let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, means).unwrap();
-        plan.probes.into_iter().map(|probe| (probe.program, probe.attach)).collect::<Vec<_>>()
-    };
-    let by_kprobe = |means: &Means| -> Vec<&str> {
-        let kprobes = kinds(means).into_iter().filter(|(_, attach)| *attach == Attach::Kprobe);
-        kprobes.map(|(program, _)| program).collect()
-    };
-    let mut means = Means::new(Choice::Auto);
-    // It runs where another thread could come between.
-    assert_eq!(by_kprobe(&means), ["accepted", "wait_ended"]);
-    means.refuse(false);
-    // It has more parameters than registers hold.
-    let wide = ["v4_syn_recv_sock", "v4_syn_recv_sock_exit"];
-    assert_eq!(by_kprobe(&means), [&wide[..], &["accepted", "wait_ended"]].concat());
-    means.refuse(true);
-    assert_eq!(by_kprobe(&means).len(), kinds(&means).len());
-}
-
-#[test]
-fn fentry_alone_misses_what_does_not_take_it() {
-    let means = Means::new(Choice::Fentry);
-    let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &means).unwrap();
-    assert_eq!(missing(&plan), ["accepted", "wait_ended"]);
-    assert!(plan.unobservable.contains(&Reason::Accepted));
 }
 
 #[test]
@@ -379,43 +333,4 @@ fn only_the_judges_of_a_call_are_no_milestones() {
         twice("tcp_inbound_hash"),
     ];
     assert_eq!(judges, [expected.concat(), before.concat()].concat());
-}
-
-fn golden(release: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/layout/{release}.txt"))
-}
-
-/// Where the tests run on one of the kernels whose layout was once checked by hand.
-#[test]
-fn this_kernel_is_laid_out_as_was_seen_before() {
-    let Ok(expected) = fs::read_to_string(golden(&release())) else { return };
-    assert_eq!(
-        Plan::for_this_kernel(Asked::EVERYTHING, &Means::kprobes(&[])).unwrap().to_string(),
-        expected
-    );
-}
-
-/// Compares the layouts of all `RELEASE.btf` in a folder; a release without one gets it.
-#[test]
-#[ignore = "needs a folder with the kernels' BTF: set SYNDROP_BTF_DIR"]
-fn known_kernels_are_laid_out_as_was_seen_before() {
-    let folder = env::var_os("SYNDROP_BTF_DIR").expect("SYNDROP_BTF_DIR names the folder");
-    let mut compared = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "btf") {
-            continue;
-        }
-        let release = path.file_stem().unwrap().to_str().unwrap();
-        let bytes = fs::read(&path).unwrap();
-        let btf = KernelBtf::from_bytes(bytes, release, &Plan::wanted()).unwrap();
-        let found =
-            Plan::resolve(&btf, Asked::EVERYTHING, &Means::kprobes(&[])).unwrap().to_string();
-        match fs::read_to_string(golden(release)) {
-            Ok(expected) => assert_eq!(found, expected, "{release}"),
-            Err(_) => fs::write(golden(release), found).unwrap(),
-        }
-        compared += 1;
-    }
-    assert_ne!(compared, 0, "no RELEASE.btf in the folder");
 }

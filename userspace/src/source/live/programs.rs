@@ -14,11 +14,12 @@ use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
 use aya::maps::{Array, MapError};
-use aya::programs::{FEntry, FExit, KProbe, Program, ProgramError};
+use aya::programs::ProgramError;
 use aya::{Btf, BtfError, Ebpf, EbpfError, EbpfLoader};
 use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::hook::{Hook, Hooked};
 use super::{application, books, kinds};
 use crate::kernel::hooks::Kind;
 use crate::kernel::{Plan, PlannedProbe};
@@ -124,58 +125,6 @@ pub(crate) fn loader<'a>() -> EbpfLoader<'a> {
     loader
 }
 
-/// A program of one kind or the other.
-enum Hooked<'a> {
-    Kprobe(&'a mut KProbe),
-    Entry(&'a mut FEntry),
-    Return(&'a mut FExit),
-}
-
-impl<'a> Hooked<'a> {
-    fn new(program: &'a mut Program) -> Option<Self> {
-        match program {
-            Program::KProbe(program) => Some(Self::Kprobe(program)),
-            Program::FEntry(program) => Some(Self::Entry(program)),
-            Program::FExit(program) => Some(Self::Return(program)),
-            _ => None,
-        }
-    }
-
-    fn load(&mut self, probe: &PlannedProbe, types: &Btf) -> Result<(), ProgramsError> {
-        let loaded = match self {
-            Self::Kprobe(program) => program.load(),
-            Self::Entry(program) => program.load(&probe.target, types),
-            Self::Return(program) => program.load(&probe.target, types),
-        };
-        loaded.map_err(|source| ProgramsError::Refused {
-            program: probe.program,
-            source: source.into(),
-        })
-    }
-
-    /// One that was never loaded cannot be unloaded; nothing is lost by that.
-    fn unhook(self) {
-        let _ = match self {
-            Self::Kprobe(program) => program.unload(),
-            Self::Entry(program) => program.unload(),
-            Self::Return(program) => program.unload(),
-        };
-    }
-
-    fn attach(&mut self, probe: &PlannedProbe) -> Result<(), ProgramsError> {
-        let attached = match self {
-            Self::Kprobe(program) => program.attach(&probe.target, 0).map(drop),
-            Self::Entry(program) => program.attach().map(drop),
-            Self::Return(program) => program.attach().map(drop),
-        };
-        attached.map_err(|source| ProgramsError::Attach {
-            program: probe.program,
-            target: probe.target.clone(),
-            source: source.into(),
-        })
-    }
-}
-
 /// Hooks the probes step by step, some of each step at once: the verifier computes for long, and
 /// what hooks a function mostly waits until no CPU runs its old code any more.
 fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), ProgramsError> {
@@ -184,7 +133,7 @@ fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), Pro
         .filter_map(|(name, program)| Some((name, Hooked::new(program)?)))
         .collect();
     let hooks = probes.iter().map(|probe| match programs.remove(probe.program) {
-        Some(program) => Ok(Hook { program, probe, loaded: false, attached: false }),
+        Some(program) => Ok(Hook::new(program, probe)),
         None => Err(ProgramsError::Absent(probe.program)),
     });
     let mut hooks = hooks.collect::<Result<Vec<_>, _>>()?;
@@ -207,32 +156,6 @@ fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), Pro
     let entries = hooks.iter_mut().filter(|hook| is_judged_entry(hook.probe));
     side_by_side(entries.collect(), |hook| hook.load(types))?;
     hooks.iter_mut().filter(|hook| is_judged_entry(hook.probe)).try_for_each(Hook::attach)
-}
-
-/// A program on its way.
-struct Hook<'a> {
-    program: Hooked<'a>,
-    probe: &'a PlannedProbe,
-    loaded: bool,
-    attached: bool,
-}
-
-impl Hook<'_> {
-    fn load(&mut self, types: &Btf) -> Result<(), ProgramsError> {
-        if !self.loaded {
-            self.program.load(self.probe, types)?;
-            self.loaded = true;
-        }
-        Ok(())
-    }
-
-    fn attach(&mut self) -> Result<(), ProgramsError> {
-        if !self.attached {
-            self.program.attach(self.probe)?;
-            self.attached = true;
-        }
-        Ok(())
-    }
 }
 
 /// Does something with each, several at a time; nothing new is begun after a failure, and the first

@@ -1,0 +1,81 @@
+use ebpf_probes::{Arg, Reason};
+
+use super::super::Plan;
+use super::super::model::Model;
+use super::{missing, programs};
+use crate::kernel::hooks::{self, Asked, Kind};
+use crate::kernel::{Attach, Choice, Means};
+
+#[test]
+fn where_an_argument_lies_depends_on_the_kind_of_probe() {
+    let words = |choice| {
+        let means = Means::new(choice);
+        let plan = Plan::resolve(&Model::default().btf(), Asked::default(), &means).unwrap();
+        let at = |arg: Arg| plan.config.args[arg as usize];
+        let words = [Arg::CheckReqSk, Arg::CheckReqFastopen, Arg::CheckReqReturned].map(at);
+        (words, plan.attach())
+    };
+    // The registers rdi, rcx and rax in struct pt_regs.
+    assert_eq!(words(Choice::Kprobe), ([14, 11, 10], "kprobe"));
+    // Six parameters, then what is returned.
+    assert_eq!(words(Choice::Fentry), ([0, 3, 6], "fentry"));
+    assert_eq!(words(Choice::Auto), ([0, 3, 6], "fentry"));
+}
+
+#[test]
+fn a_hook_that_the_kernel_refuses_as_fentry_becomes_a_kprobe() {
+    let kinds = |means: &Means| {
+        let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, means).unwrap();
+        plan.probes.into_iter().map(|probe| (probe.program, probe.attach)).collect::<Vec<_>>()
+    };
+    let by_kprobe = |means: &Means| -> Vec<&str> {
+        let kprobes = kinds(means).into_iter().filter(|(_, attach)| *attach == Attach::Kprobe);
+        kprobes.map(|(program, _)| program).collect()
+    };
+    let mut means = Means::new(Choice::Auto);
+    // It runs where another thread could come between.
+    assert_eq!(by_kprobe(&means), ["accepted", "wait_ended"]);
+    means.refuse(false);
+    // It has more parameters than registers hold.
+    let wide = ["v4_syn_recv_sock", "v4_syn_recv_sock_exit"];
+    assert_eq!(by_kprobe(&means), [&wide[..], &["accepted", "wait_ended"]].concat());
+    means.refuse(true);
+    assert_eq!(by_kprobe(&means).len(), kinds(&means).len());
+}
+
+#[test]
+fn fentry_alone_misses_what_does_not_take_it() {
+    let means = Means::new(Choice::Fentry);
+    let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &means).unwrap();
+    assert_eq!(missing(&plan), ["accepted", "wait_ended"]);
+    assert!(plan.unobservable.contains(&Reason::Accepted));
+}
+
+#[test]
+fn by_fentry_one_program_does_what_takes_two_by_kprobe() {
+    let plan =
+        |means: &Means| Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, means).unwrap();
+    let (alone, several): (Vec<_>, Vec<_>) =
+        hooks::all().filter_map(|hook| Some((hook.alone?.0, hook.programs))).unzip();
+    let several: Vec<_> = several.into_iter().flatten().map(|(program, _)| *program).collect();
+    let has = |plan: &Plan, wanted: &[&str]| {
+        let programs = programs(plan);
+        wanted.iter().filter(|program| programs.contains(program)).count()
+    };
+    let mut means = Means::new(Choice::Auto);
+    let whole = plan(&means);
+    // The entry of tcp_conn_request is common to both.
+    assert_eq!((has(&whole, &alone), has(&whole, &several)), (alone.len(), 1));
+    assert_eq!(whole.config.whole, 1);
+    let entries = whole.probes.iter().filter(|probe| {
+        !probe.milestone && probe.kind == Kind::Entry && alone.contains(&probe.program)
+    });
+    assert_eq!(entries.count(), 1, "it is hooked last");
+    // One of them does not take fentry: then none goes alone.
+    means.refuse(false);
+    for means in [means, Means::new(Choice::Kprobe)] {
+        let pairs = plan(&means);
+        assert_eq!((has(&pairs, &alone), has(&pairs, &several)), (1, several.len()));
+        assert_eq!(pairs.config.whole, 0);
+    }
+}
