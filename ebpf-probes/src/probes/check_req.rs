@@ -2,6 +2,7 @@
 
 use ebpf_probes::{Counter, Field, Function, Milestone, check_req, check_req_child};
 
+use super::cookie_check::Cause;
 use super::read::{self, Address};
 use super::slot::{self, Outer, Slot};
 use super::{clients, counters, listener, output, packet};
@@ -48,7 +49,7 @@ pub(crate) fn exit(returned: Address) {
         // The listener's code looks at the packet next, for a cookie; what comes of it is told
         // there. One event is enough, and one reset is all that the client gets.
         if slot.facts.watched.has(Milestone::NumberRefused) {
-            slot::expect(Outer::CookieCheck, slot.skb);
+            slot::expect(Outer::CookieCheck, slot.skb, Cause::NumberRefused as u32);
             return;
         }
         slot.facts.passed = slot.facts.passed.with(Milestone::ListenerReturned);
@@ -58,6 +59,13 @@ pub(crate) fn exit(returned: Address) {
         slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
     }
     let function = slot.queues.refused_in(Function::TcpCheckReq);
+    // Its request was another CPU's, so the kernel looks for somebody else to give the packet to,
+    // and finds the listener.
+    if slot.facts.passed.has(Milestone::RequestStolen)
+        && slot.facts.passed.has(Milestone::ChildRefused)
+    {
+        slot::expect(Outer::CookieCheck, slot.skb, Cause::Told as u32);
+    }
     if let Some(verdict) = check_req(&slot.facts) {
         output::report(slot, &verdict, function);
     }

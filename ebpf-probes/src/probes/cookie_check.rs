@@ -11,6 +11,15 @@ use super::{clients, counters, listener, output, packet};
 const COUNTED: [Counter; 3] =
     [Counter::ListenDrops, Counter::ListenOverflows, Counter::SyncookiesFailed];
 
+/// Why a packet is looked at here after it had been at a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// `tcp_check_req` refused it for its number, and nobody was told yet.
+    NumberRefused = 1,
+    /// It was refused there, which was told, but another CPU had ended the request meanwhile.
+    Told = 2,
+}
+
 /// It was entered. The packet may be freed before it returns, so what a record says of it is
 /// taken now.
 #[inline(always)]
@@ -18,7 +27,10 @@ pub(crate) fn enter(sk: Address, skb: Address) {
     let Some(slot) = slot::open(Outer::CookieCheck, sk, skb) else { return };
     packet::seek(skb, &mut slot.ends);
     slot.facts.passed = packet::header(skb).add_to(slot.facts.passed);
-    if slot.expected == skb {
+    if slot.expected != skb {
+        slot.cause = 0;
+    }
+    if slot.cause == Cause::NumberRefused as u32 {
         slot.facts.passed = slot.facts.passed.with(Milestone::NumberRefused);
     }
     slot.expected = Address::NULL;
@@ -43,6 +55,10 @@ pub(crate) fn exit(function: Function, returned: Address) {
     let refused = slot.facts.passed.has(Milestone::NumberRefused) && !returned.is_null();
     let function = if refused { Function::TcpCheckReq } else { slot.queues.refused_in(function) };
     if let Some(verdict) = cookie_check(&slot.facts) {
+        // It is one packet, and is told once, unless that leaves a counter unexplained.
+        if slot.cause == Cause::Told as u32 && verdict.moves.is_empty() {
+            return;
+        }
         output::report(slot, &verdict, function);
     }
 }

@@ -123,7 +123,8 @@ pub(crate) struct Slot {
     used: u32,
     /// Calls that are not judged and whose exit is still to come.
     ignored: u32,
-    /// Why it was called, where the function itself does not say; no other reads it.
+    /// Why it was called, where the function itself does not say; no other reads it. Of an expected
+    /// packet, why it is.
     pub(crate) cause: u32,
     /// The listener.
     pub(crate) sk: Address,
@@ -179,11 +180,12 @@ pub(crate) fn open(outer: Outer, sk: Address, skb: Address) -> Option<&'static m
     Some(slot)
 }
 
-/// Leaves a packet to the next call of a function, which is to come at once.
+/// Leaves a packet to the next call of a function, which is to come at once, and says why.
 #[inline(always)]
-pub(crate) fn expect(outer: Outer, skb: Address) {
+pub(crate) fn expect(outer: Outer, skb: Address, cause: u32) {
     if let Some(slot) = slot(outer) {
         slot.expected = skb;
+        slot.cause = cause;
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) use packet::{
     syn_again, too_soon, tsecr, wrong_number, wrong_number_among_cookies,
 };
 pub(crate) use race::{
-    ack_and_close, ack_and_stop, cookie_and_stop, same_ack_twice, same_cookie_twice,
-    same_syn_twice, syn_and_close, tfo_syn_and_stop,
+    ack_and_close, ack_and_stop, cookie_and_stop, same_ack_reset_twice, same_ack_twice,
+    same_cookie_twice, same_syn_twice, syn_and_close, tfo_syn_and_stop,
 };
 pub(crate) use request::{
     accepted, child_not_accepted, destroyed, expired, icmp_error, listener_closed, listener_gone,

@@ -22,6 +22,9 @@ const ESTABLISH: &str = "inet_ehash_nolisten";
 const HASHDANCE: &str = "inet_csk_complete_hashdance";
 /// The same for cookies and Fast Open.
 const QUEUE: &str = "inet_csk_reqsk_queue_add";
+/// Where a client is reset.
+const RESET_V4: &str = "tcp_v4_send_reset";
+const RESET_V6: &str = "tcp_v6_send_reset";
 
 /// The same SYN twice at once; the second one is queued and answered.
 pub(crate) fn same_syn_twice(rig: &mut Rig, count: usize) -> Result<Provoked> {
@@ -69,6 +72,20 @@ pub(crate) fn same_ack_twice(rig: &mut Rig, count: usize) -> Result<Provoked> {
         lost.push(Refused { flow, syn_queue: 0 });
     }
     Ok(lost.into())
+}
+
+/// The same last ACK twice at once, where the accept queue is full and both are to be reset: the
+/// second one ends the request, so that the first one is given to the listener after that.
+pub(crate) fn same_ack_reset_twice(rig: &mut Rig, count: usize) -> Result<Provoked> {
+    ensure!(count == 2, "it takes two ACKs");
+    let mut hand = rig.peer.second_hand()?;
+    let (flow, synack) = rig.open(1)?.remove(0);
+    rig.fill_accept_queue()?;
+    let hold = Hold::at(if rig.family == Family::V6 { RESET_V6 } else { RESET_V4 })?;
+    hold.meanwhile(|| rig.peer.ack(&flow, synack), || hand.ack(&flow, synack))?;
+    ensure_reset(rig, &flow)?;
+    let refused = vec![Refused { flow, syn_queue: 1 }, Refused { flow, syn_queue: 1 }];
+    Ok(Provoked { refused, besides: vec![("EmbryonicRsts", 1)] })
 }
 
 /// The same with a cookie.

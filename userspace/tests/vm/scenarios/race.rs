@@ -63,6 +63,18 @@ pub(super) const ROWS: &[Scenario] = &[
         ..ACK
     },
     Scenario {
+        name: "race::accept-queue-full-ack-rst",
+        sysctls: &[ABORT],
+        provoke: provoke::same_ack_reset_twice,
+        count: 2,
+        reason: "accept-queue-full-ack-rst",
+        outcome: Some("reset"),
+        function: syn_recv_sock,
+        accept_queue: 9,
+        moves: &["ListenOverflows", "ListenDrops"],
+        ..ACK
+    },
+    Scenario {
         name: "race::ack-listener-closing",
         provoke: provoke::ack_and_stop,
         count: 1,
