@@ -3,11 +3,13 @@
 //! Counts come from the side that saw every drop, the kernel's; events, of which some may be
 //! missing, only add who the listeners are and how many clients there were.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ebpf_probes::{Evidence, Reason};
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use crate::decode::ListenerId;
 use crate::incident::{Incident, Owner};
@@ -34,7 +36,7 @@ struct Distinct<T> {
 
 impl<T> Default for Distinct<T> {
     fn default() -> Self {
-        Self { seen: HashSet::new(), left_out: false }
+        Self { seen: HashSet::default(), left_out: false }
     }
 }
 
@@ -43,7 +45,7 @@ impl<T: Eq + Hash> Distinct<T> {
     fn add(&mut self, one: Option<T>) {
         match one {
             Some(one) if self.seen.len() < TOLD_APART => _ = self.seen.insert(one),
-            Some(one) => self.left_out |= !self.seen.contains(&one),
+            Some(one) => self.left_out = self.left_out || !self.seen.contains(&one),
             None => self.left_out = true,
         }
     }
@@ -59,7 +61,7 @@ impl<T: Eq + Hash> Distinct<T> {
 struct Known {
     cookie: Option<u64>,
     limit: Option<u32>,
-    owner: Owner,
+    owner: Arc<Owner>,
 }
 
 /// Drops of one reason.
@@ -128,14 +130,15 @@ impl Tally {
             self.connections.add(packet.map(|packet| (netns, packet.local, packet.peer)));
         }
         let room = self.listeners.len() < ebpf_probes::TOTALS_MAX as usize;
-        if !room && !self.listeners.contains_key(&drop.listener) {
-            return;
-        }
-        let known = self.listeners.entry(drop.listener).or_default();
+        let known = match self.listeners.entry(drop.listener) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) if room => place.insert(Known::default()),
+            Entry::Vacant(_) => return,
+        };
         known.cookie = drop.cookie.or(known.cookie);
         known.limit = drop.accept.map(|queue| queue.limit).or(known.limit);
-        if known.owner != incident.owner && incident.owner != Owner::default() {
-            known.owner = incident.owner.clone();
+        if known.owner != incident.owner && *incident.owner != Owner::default() {
+            known.owner = Arc::clone(&incident.owner);
         }
     }
 
@@ -169,11 +172,12 @@ impl Tally {
         most_first(&mut notices);
         let by_listener = listeners.into_iter().map(|(id, (mut drops, sampled_out))| {
             let mut known = self.listeners.get(&id).cloned().unwrap_or_default();
-            if known.owner == Owner::default() {
-                known.owner = owner(&id);
+            if *known.owner == Owner::default() {
+                known.owner = owner(&id).into();
             }
             most_first(&mut drops);
             let Known { cookie, limit, owner } = known;
+            let owner = Arc::unwrap_or_clone(owner);
             let asked = snapshot.backlogs.of(&id);
             ListenerTotal { id, cookie, limit, asked, owner, drops, sampled_out }
         });

@@ -36,7 +36,7 @@ fn written(render: &mut dyn Render, name: &str) -> String {
     let mut opening = opening();
     opening.host = Some(name.to_owned());
     opening.kernel = Some(name.to_owned());
-    let incident = Incident { time: Timestamp::UNIX_EPOCH, drop: syn_drop(), owner };
+    let incident = Incident { time: Timestamp::UNIX_EPOCH, drop: syn_drop(), owner: owner.into() };
     let mut out = Vec::new();
     render.opening(&mut out, &opening).unwrap();
     render.incident(&mut out, &incident).unwrap();
