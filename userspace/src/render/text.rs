@@ -11,6 +11,7 @@ use ebpf_probes::Evidence;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::draft::{Clock, Draft};
 use super::{Render, Summary};
 use crate::catalogue::{self, Outcome};
 use crate::incident::Incident;
@@ -25,21 +26,19 @@ mod summary;
 pub(crate) use cost::OfOneCpu;
 pub(crate) use row::{accept_queue, reason, syn_queue};
 
-use row::{Clock, Row};
-
 /// The text format.
 #[derive(Debug)]
 pub struct Text {
     zone: TimeZone,
     colour: bool,
     clock: Clock,
-    row: Row,
+    row: Draft,
 }
 
 impl Text {
     /// With times of this zone, and with colours where they do some good.
     pub const fn new(zone: TimeZone, colour: bool) -> Self {
-        Self { zone, colour, clock: Clock::new(), row: Row::new() }
+        Self { zone, colour, clock: Clock::new(), row: Draft::new() }
     }
 
     fn style(&self, style: Style) -> Style {
@@ -83,7 +82,10 @@ impl Render for Text {
         let local = drop.packet.map(|packet| packet.local).or(drop.listener.bound);
         let Self { zone, clock, row, .. } = self;
         row.clear();
-        row.text(clock.at(*time, zone));
+        row.text(clock.at(*time, |time| {
+            let time = zone.to_datetime(time).time();
+            format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+        }));
         row.text(" ");
         row.column(19, |row| row.address(local));
         row.text(" ");

@@ -1,53 +1,23 @@
-//! One row, put together piece by piece.
-//!
-//! Under flood a row is written for every dropped packet. To put it together with `write!` and
-//! widths takes ten times the instructions, more than all else that a drop costs here.
+//! The cells of a row, as text and as columns of text.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anstyle::Style;
-use itoa::Integer;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::decode::SynDrop;
-
-/// A row in the making. Its room serves for the next one.
-#[derive(Debug, Default)]
-pub(super) struct Row(String);
+use crate::render::draft::Draft;
 
 /// As wide as the widest column.
 const BLANKS: &str = "                                ";
 
-impl Row {
-    /// An empty one.
-    pub(super) const fn new() -> Self {
-        Self(String::new())
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-
-    pub(super) fn text(&mut self, text: &str) {
-        self.0.push_str(text);
-    }
-
-    fn number(&mut self, number: impl Integer) {
-        self.0.push_str(itoa::Buffer::new().format(number));
-    }
-
+impl Draft {
     /// Fills what `write` leaves of so many columns. It writes ASCII.
     pub(super) fn column(&mut self, width: usize, write: impl FnOnce(&mut Self)) {
         let end = self.0.len() + width;
         write(self);
-        self.0.push_str(&BLANKS[..end.saturating_sub(self.0.len())]);
+        self.text(&BLANKS[..end.saturating_sub(self.0.len())]);
     }
 
     /// What `write` writes, in this style.
@@ -64,18 +34,11 @@ impl Row {
     /// An address and a port, or a dash where they are unknown.
     pub(super) fn address(&mut self, address: Option<SocketAddr>) {
         let Some(address) = address else { return self.text("-") };
-        match address.ip() {
-            IpAddr::V4(ip) => {
-                for (place, octet) in ip.octets().into_iter().enumerate() {
-                    if place > 0 {
-                        self.text(".");
-                    }
-                    self.number(octet);
-                }
-            }
-            IpAddr::V6(ip) => _ = write!(self.0, "[{ip}]"),
+        if address.is_ipv6() {
+            self.text("[");
         }
-        self.text(":");
+        self.ip(address.ip());
+        self.text(if address.is_ipv6() { "]:" } else { ":" });
         self.number(address.port());
     }
 
@@ -129,33 +92,8 @@ pub(crate) fn reason(drop: &SynDrop, slug: &str) -> String {
     written(|row| row.reason(drop, slug))
 }
 
-fn written(write: impl FnOnce(&mut Row)) -> String {
-    let mut row = Row::new();
+fn written(write: impl FnOnce(&mut Draft)) -> String {
+    let mut row = Draft::new();
     write(&mut row);
     row.0
-}
-
-/// The time of day, which is worked out once a second.
-#[derive(Debug)]
-pub(super) struct Clock {
-    /// Seconds since the epoch, rounded down, and what they are called.
-    second: i64,
-    called: String,
-}
-
-impl Clock {
-    pub(super) const fn new() -> Self {
-        Self { second: i64::MIN, called: String::new() }
-    }
-
-    /// `22:13:20` in this zone, which is the same with every call.
-    pub(super) fn at(&mut self, time: Timestamp, zone: &TimeZone) -> &str {
-        let second = time.as_second() - i64::from(time.subsec_nanosecond() < 0);
-        if second != self.second {
-            let time = zone.to_datetime(time).time();
-            self.second = second;
-            self.called = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
-        }
-        &self.called
-    }
 }
