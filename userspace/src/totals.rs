@@ -5,13 +5,13 @@
 
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ebpf_probes::{Evidence, Reason};
 use foldhash::{HashMap, HashMapExt, HashSet};
 
-use crate::decode::ListenerId;
+use crate::decode::{ListenerId, Packet};
 use crate::incident::{Incident, Owner};
 use crate::source::Snapshot;
 
@@ -23,8 +23,32 @@ const TOLD_APART: usize = 1 << 16;
 pub struct Tally {
     events: u64,
     clients: Distinct<IpAddr>,
-    connections: Distinct<(Option<u32>, SocketAddr, SocketAddr)>,
+    connections: Distinct<Connection>,
     listeners: HashMap<ListenerId, Known>,
+}
+
+/// A connection in a form that is told apart, and kept, for less than half of what addresses take.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Connection {
+    netns: Option<u32>,
+    /// Ports and IP versions.
+    ends: u64,
+    /// Addresses, IPv4 ones v4-mapped.
+    local: [u8; 16],
+    peer: [u8; 16],
+}
+
+impl Connection {
+    fn new(netns: Option<u32>, packet: &Packet) -> Self {
+        let [(local, one), (peer, other)] = [packet.local, packet.peer].map(|end| {
+            let (ip, version) = match end.ip() {
+                IpAddr::V4(ip) => (ip.to_ipv6_mapped(), 4),
+                IpAddr::V6(ip) => (ip, 6),
+            };
+            (ip.octets(), version << 16 | u64::from(end.port()))
+        });
+        Self { netns, ends: one << 32 | other, local, peer }
+    }
 }
 
 /// Different things, of which so many are told apart.
@@ -127,7 +151,7 @@ impl Tally {
             self.events += 1;
             let (packet, netns) = (drop.packet, drop.listener.netns);
             self.clients.add(packet.map(|packet| packet.peer.ip()));
-            self.connections.add(packet.map(|packet| (netns, packet.local, packet.peer)));
+            self.connections.add(packet.map(|packet| Connection::new(netns, &packet)));
         }
         let room = self.listeners.len() < ebpf_probes::TOTALS_MAX as usize;
         let known = match self.listeners.entry(drop.listener) {

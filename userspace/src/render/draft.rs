@@ -10,14 +10,14 @@ use jiff::Timestamp;
 
 /// The line. Its room serves for the next one.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Draft(pub(super) String);
+pub(super) struct Draft(pub(super) Vec<u8>);
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 impl Draft {
     /// An empty one.
     pub(super) const fn new() -> Self {
-        Self(String::new())
+        Self(Vec::new())
     }
 
     pub(super) fn clear(&mut self) {
@@ -25,15 +25,19 @@ impl Draft {
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        &self.0
     }
 
     pub(super) fn text(&mut self, text: &str) {
-        self.0.push_str(text);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.0.push(byte);
     }
 
     pub(super) fn number(&mut self, number: impl Integer) {
-        self.0.push_str(itoa::Buffer::new().format(number));
+        self.text(itoa::Buffer::new().format(number));
     }
 
     /// As `Display` has it.
@@ -52,11 +56,21 @@ impl Draft {
 
     fn ipv4(&mut self, ip: Ipv4Addr) {
         let [first, rest @ ..] = ip.octets();
-        self.number(first);
+        self.octet(first);
         for octet in rest {
-            self.text(".");
-            self.number(octet);
+            self.byte(b'.');
+            self.octet(octet);
         }
+    }
+
+    fn octet(&mut self, octet: u8) {
+        if octet >= 100 {
+            self.byte(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            self.byte(b'0' + octet / 10 % 10);
+        }
+        self.byte(b'0' + octet % 10);
     }
 
     /// RFC 5952: the longest row of zeros is left out, the first of several.
@@ -75,7 +89,7 @@ impl Draft {
                 self.text("::");
             } else if place < start || place >= start + len {
                 if place != 0 && place != start + len {
-                    self.text(":");
+                    self.byte(b':');
                 }
                 self.hexadecimal(segment);
             }
@@ -85,7 +99,7 @@ impl Draft {
     fn hexadecimal(&mut self, number: u16) {
         let digits = (number.checked_ilog2().unwrap_or(0) / 4) + 1;
         for digit in (0..digits).rev() {
-            self.0.push(DIGITS[usize::from(number >> (digit * 4) & 0xf)].into());
+            self.byte(DIGITS[usize::from(number >> (digit * 4) & 0xf)]);
         }
     }
 }
@@ -125,7 +139,7 @@ mod tests {
     fn written(ip: IpAddr) -> String {
         let mut draft = Draft::new();
         draft.ip(ip);
-        draft.0
+        String::from_utf8(draft.0).unwrap()
     }
 
     proptest! {

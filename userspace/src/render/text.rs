@@ -86,21 +86,21 @@ impl Render for Text {
             let time = zone.to_datetime(time).time();
             format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
         }));
-        row.text(" ");
+        row.byte(b' ');
         row.column(19, |row| row.address(local));
-        row.text(" ");
+        row.byte(b' ');
         row.column(21, |row| row.address(drop.packet.map(|packet| packet.peer)));
-        row.text(" ");
+        row.byte(b' ');
         row.styled(style, |row| row.column(28, |row| row.reason(drop, entry.slug)));
-        row.text(" ");
+        row.byte(b' ');
         row.column(9, |row| row.accept_queue(drop));
-        row.text(" ");
+        row.byte(b' ');
         row.syn_queue(drop);
         if drop.evidence == Evidence::Inferred {
-            row.text(" ");
+            row.byte(b' ');
             row.text(catalogue::evidence(drop.evidence));
         }
-        row.text("\n");
+        row.byte(b'\n');
         out.write_all(row.as_bytes())
     }
 

@@ -25,9 +25,9 @@ struct Word(&'static str);
 
 impl Value for Word {
     fn write(self, line: &mut Draft) {
-        line.text("\"");
+        line.byte(b'"');
         line.text(self.0);
-        line.text("\"");
+        line.byte(b'"');
     }
 }
 
@@ -48,14 +48,12 @@ impl Value for &str {
     fn write(self, line: &mut Draft) {
         let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
         if self.bytes().all(plain) {
-            line.text("\"");
+            line.byte(b'"');
             line.text(self);
-            return line.text("\"");
+            return line.byte(b'"');
         }
-        let mut escaped = Vec::new();
-        // To write to memory never fails, and what is written is text.
-        _ = self.serialize(&mut Serializer::with_formatter(&mut escaped, Printable));
-        line.text(&String::from_utf8_lossy(&escaped));
+        // To write to memory never fails.
+        _ = self.serialize(&mut Serializer::with_formatter(&mut line.0, Printable));
     }
 }
 
@@ -65,7 +63,7 @@ impl Value for SocketAddr {
         line.ip(self.ip());
         line.text(r#"","port":"#);
         line.number(self.port());
-        line.text("}");
+        line.byte(b'}');
     }
 }
 
@@ -99,7 +97,7 @@ pub(super) fn write(line: &mut Draft, clock: &mut Clock, incident: &Incident) {
         called.truncate(called.find('.').unwrap_or(called.len()));
         called
     }));
-    line.text(".");
+    line.byte(b'.');
     let part = time.subsec_nanosecond().rem_euclid(1_000_000_000);
     // Nine digits, whatever the first ones are.
     line.text(&itoa::Buffer::new().format(1_000_000_000 + part)[1..]);
@@ -127,7 +125,7 @@ pub(super) fn write(line: &mut Draft, clock: &mut Clock, incident: &Incident) {
     match drop.cookie {
         Some(cookie) => {
             line.field(r#","cookie":""#, cookie);
-            line.text("\"");
+            line.byte(b'"');
         }
         None => line.text(r#","cookie":null"#),
     }

@@ -1,6 +1,6 @@
 //! The cells of a row, as text and as columns of text.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Draft {
         if style.is_plain() {
             return write(self);
         }
-        // To write to a string never fails.
+        // To write to memory never fails.
         _ = write!(self.0, "{style}");
         write(self);
         _ = write!(self.0, "{style:#}");
@@ -33,12 +33,15 @@ impl Draft {
 
     /// An address and a port, or a dash where they are unknown.
     pub(super) fn address(&mut self, address: Option<SocketAddr>) {
-        let Some(address) = address else { return self.text("-") };
+        let Some(address) = address else { return self.byte(b'-') };
         if address.is_ipv6() {
-            self.text("[");
+            self.byte(b'[');
         }
         self.ip(address.ip());
-        self.text(if address.is_ipv6() { "]:" } else { ":" });
+        if address.is_ipv6() {
+            self.byte(b']');
+        }
+        self.byte(b':');
         self.number(address.port());
     }
 
@@ -58,20 +61,20 @@ impl Draft {
 
     /// [`accept_queue()`], or a dash.
     pub(super) fn accept_queue(&mut self, drop: &SynDrop) {
-        let Some(queue) = drop.accept else { return self.text("-") };
+        let Some(queue) = drop.accept else { return self.byte(b'-') };
         self.number(queue.len);
-        self.text(if queue.len > queue.limit { ">" } else { "/" });
+        self.byte(if queue.len > queue.limit { b'>' } else { b'/' });
         self.number(queue.limit);
     }
 
     /// [`syn_queue()`], or a dash.
     pub(super) fn syn_queue(&mut self, drop: &SynDrop) {
-        let Some(len) = drop.syn_len else { return self.text("-") };
+        let Some(len) = drop.syn_len else { return self.byte(b'-') };
         self.number(len);
-        self.text("/");
+        self.byte(b'/');
         match drop.accept {
             Some(queue) => self.number(queue.limit),
-            None => self.text("-"),
+            None => self.byte(b'-'),
         }
     }
 }
@@ -95,5 +98,5 @@ pub(crate) fn reason(drop: &SynDrop, slug: &str) -> String {
 fn written(write: impl FnOnce(&mut Draft)) -> String {
     let mut row = Draft::new();
     write(&mut row);
-    row.0
+    String::from_utf8_lossy(&row.0).into_owned()
 }
