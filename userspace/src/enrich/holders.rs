@@ -5,15 +5,15 @@
 //! after a look that the process still holds the socket: pids are reused.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashMapExt};
-use procfs::process::{FDTarget, Process, all_processes_with_root};
 
 use super::cgroup::Membership;
+use super::descriptors::{pids, socket, sockets};
 use crate::incident::Owner;
 
 /// Between two walks lie at least this and so many times the duration of the last one.
@@ -105,19 +105,12 @@ impl Holders {
     /// Finds every socket, by the lowest pid that holds it; first of all the one that is wanted.
     fn walk(&mut self, wanted: u64) {
         self.places.clear();
-        let Ok(processes) = all_processes_with_root(&self.proc) else { return };
-        // Each holds a descriptor open, of which there may be fewer than processes.
-        let mut pids: Vec<i32> = processes.filter_map(|it| Some(it.ok()?.pid())).collect();
-        pids.sort_unstable();
-        for pid in pids {
-            let process = Process::new_with_root(self.proc.join(pid.to_string()));
-            let Ok(descriptors) = process.and_then(|process| process.fd()) else { continue };
-            for found in descriptors.filter_map(Result::ok) {
-                let FDTarget::Socket(inode) = found.target else { continue };
+        for pid in pids(&self.proc) {
+            sockets(&self.proc, pid, |descriptor, inode| {
                 if inode == wanted || self.places.len() < PLACES_MAX {
-                    self.places.entry(inode).or_insert(Place { pid, descriptor: found.fd });
+                    self.places.entry(inode).or_insert(Place { pid, descriptor });
                 }
-            }
+            });
         }
     }
 }
@@ -126,9 +119,7 @@ impl Place {
     /// Looks again. With every batch of drops somebody does, so this asks the kernel only once.
     pub(super) fn holds(self, proc: &Path, inode: u64) -> bool {
         let link = proc.join(format!("{}/fd/{}", self.pid, self.descriptor));
-        let target = fs::read_link(link).ok();
-        let target = target.and_then(|target| FDTarget::from_str(target.to_str()?).ok());
-        matches!(target, Some(FDTarget::Socket(found)) if found == inode)
+        fs::read_link(link).is_ok_and(|it| socket(it.as_os_str().as_bytes()) == Some(inode))
     }
 
     fn describe(self, proc: &Path) -> Owner {

@@ -13,6 +13,7 @@ mod census;
 mod cgroup;
 mod chosen;
 mod clock;
+mod descriptors;
 mod holders;
 
 pub use census::{Census, Holder, Process};
