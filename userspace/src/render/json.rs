@@ -114,7 +114,7 @@ impl Formatter for Printable {
         fragment: &str,
     ) -> io::Result<()> {
         // Nearly all that is written is ASCII, which is looked at sixteen at a time.
-        let plain = |byte: u8| byte.is_ascii_graphic() | (byte == b' ');
+        let plain = |byte| matches!(byte, b' '..=b'~');
         if fragment.bytes().fold(true, |all, byte| all & plain(byte))
             || fragment.chars().all(prints_as_itself)
         {
