@@ -52,6 +52,9 @@ impl Connection {
 }
 
 /// Different things, of which so many are told apart.
+///
+/// Clients choose them. What they would have to know to choose such as collide is drawn anew by every
+/// run, and nothing of it shows outside.
 #[derive(Debug)]
 struct Distinct<T> {
     seen: HashSet<T>,

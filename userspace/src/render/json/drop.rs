@@ -1,6 +1,6 @@
 //! The line of a drop or a notice, of which there may be one for every packet.
 //!
-//! It is what serde makes of a `DropLine`, byte for byte, at a seventh of the instructions: names of
+//! It is what serde makes of a `DropLine`, byte for byte, for a quarter of the instructions: names of
 //! fields need no look at what in them is to be escaped.
 
 use std::net::SocketAddr;
