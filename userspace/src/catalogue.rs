@@ -83,7 +83,25 @@ pub fn all() -> impl Iterator<Item = &'static Entry> {
 /// Never: a test makes sure that every reason has one.
 #[expect(clippy::expect_used, reason = "the table is part of this program, and tested")]
 pub fn of(reason: Reason) -> &'static Entry {
-    all().find(|entry| entry.reason == reason).expect("every reason has a row")
+    BY_NUMBER[reason as usize].expect("every reason has a row")
+}
+
+/// The rows at the places that the numbers of their reasons say: every event asks for one.
+static BY_NUMBER: [Option<&Entry>; 1 << 8] = by_number();
+
+const fn by_number() -> [Option<&'static Entry>; 1 << 8] {
+    let mut rows = [None; 1 << 8];
+    let mut table = 0;
+    while table < TABLES.len() {
+        let mut row = 0;
+        while row < TABLES[table].len() {
+            let entry = &TABLES[table][row];
+            rows[entry.reason as usize] = Some(entry);
+            row += 1;
+        }
+        table += 1;
+    }
+    rows
 }
 
 /// The row that has this id.

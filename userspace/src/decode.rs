@@ -4,6 +4,7 @@
 //! wire structs of the contract; what does not fit is an error value and never a panic, so that
 //! a damaged record costs one count and not the run.
 
+use core::hash::{Hash, Hasher};
 use core::mem::offset_of;
 use std::net::SocketAddr;
 
@@ -35,7 +36,7 @@ pub enum Family {
 }
 
 /// What tells listeners apart. The kernel reuses each of these, all of them together hardly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenerId {
     /// Address of its `struct sock`; 0 where a recording is replayed. Never shown.
     pub sock: u64,
@@ -45,6 +46,14 @@ pub struct ListenerId {
     pub netns: Option<u32>,
     /// What it is bound to.
     pub bound: Option<SocketAddr>,
+}
+
+impl Hash for ListenerId {
+    /// Few listeners differ by their addresses alone, and to hash these takes longer than all else.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let port = self.bound.map_or(0, |bound| bound.port());
+        (self.sock, self.inode.unwrap_or(0), self.netns.unwrap_or(0), port).hash(state);
+    }
 }
 
 impl ListenerId {

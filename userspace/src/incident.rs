@@ -1,5 +1,7 @@
 //! A drop as people and scripts meet it: with the time on the wall clock and the listener's owner.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::decode::SynDrop;
@@ -24,6 +26,6 @@ pub struct Incident {
     pub time: Timestamp,
     /// What happened.
     pub drop: SynDrop,
-    /// Whose listener it was.
-    pub owner: Owner,
+    /// Whose listener it was: the same for many of them.
+    pub owner: Arc<Owner>,
 }

@@ -189,7 +189,7 @@ impl Line<'_> {
     fn totals(&mut self, snapshot: &Snapshot) -> Totals {
         let Self { tally, enricher, .. } = self;
         tally.totals(snapshot, |listener| match &snapshot.owners {
-            None => enricher.owner(listener),
+            None => Owner::clone(&enricher.owner(listener)),
             Some(recorded) => recorded.get(listener).cloned().unwrap_or_default(),
         })
     }
@@ -210,7 +210,7 @@ impl Line<'_> {
                 continue;
             }
             // No event told of it while it existed.
-            if self.enricher.owner(listener) == Owner::default() {
+            if *self.enricher.owner(listener) == Owner::default() {
                 unknown += total.count;
             }
         }
@@ -222,7 +222,7 @@ impl Line<'_> {
         if snapshot.owners.is_none() {
             latency.listeners.retain(|it| self.enricher.chooses(&it.id) == Some(true));
             for it in &mut latency.listeners {
-                it.owner = self.enricher.owner(&it.id);
+                it.owner = Owner::clone(&self.enricher.owner(&it.id));
             }
         }
         latency

@@ -173,7 +173,7 @@ impl Report {
             None => return None,
         };
         let story = &mut self.listeners[place];
-        if story.owner != incident.owner && incident.owner != Owner::default() {
+        if story.owner != *incident.owner && *incident.owner != Owner::default() {
             story.owner.clone_from(&incident.owner);
         }
         Some(place)

@@ -3,13 +3,15 @@
 //! Counts come from the side that saw every drop, the kernel's; events, of which some may be
 //! missing, only add who the listeners are and how many clients there were.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use ebpf_probes::{Evidence, Reason};
+use foldhash::{HashMap, HashMapExt, HashSet};
 
-use crate::decode::ListenerId;
+use crate::decode::{ListenerId, Packet};
 use crate::incident::{Incident, Owner};
 use crate::source::Snapshot;
 
@@ -21,11 +23,38 @@ const TOLD_APART: usize = 1 << 16;
 pub struct Tally {
     events: u64,
     clients: Distinct<IpAddr>,
-    connections: Distinct<(Option<u32>, SocketAddr, SocketAddr)>,
+    connections: Distinct<Connection>,
     listeners: HashMap<ListenerId, Known>,
 }
 
+/// A connection in a form that is told apart, and kept, for less than half of what addresses take.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Connection {
+    netns: Option<u32>,
+    /// Ports and IP versions.
+    ends: u64,
+    /// Addresses, IPv4 ones v4-mapped.
+    local: [u8; 16],
+    peer: [u8; 16],
+}
+
+impl Connection {
+    fn new(netns: Option<u32>, packet: &Packet) -> Self {
+        let [(local, one), (peer, other)] = [packet.local, packet.peer].map(|end| {
+            let (ip, version) = match end.ip() {
+                IpAddr::V4(ip) => (ip.to_ipv6_mapped(), 4),
+                IpAddr::V6(ip) => (ip, 6),
+            };
+            (ip.octets(), version << 16 | u64::from(end.port()))
+        });
+        Self { netns, ends: one << 32 | other, local, peer }
+    }
+}
+
 /// Different things, of which so many are told apart.
+///
+/// Clients choose them. What they would have to know to choose such as collide is drawn anew by every
+/// run, and nothing of it shows outside.
 #[derive(Debug)]
 struct Distinct<T> {
     seen: HashSet<T>,
@@ -34,7 +63,7 @@ struct Distinct<T> {
 
 impl<T> Default for Distinct<T> {
     fn default() -> Self {
-        Self { seen: HashSet::new(), left_out: false }
+        Self { seen: HashSet::default(), left_out: false }
     }
 }
 
@@ -43,7 +72,7 @@ impl<T: Eq + Hash> Distinct<T> {
     fn add(&mut self, one: Option<T>) {
         match one {
             Some(one) if self.seen.len() < TOLD_APART => _ = self.seen.insert(one),
-            Some(one) => self.left_out |= !self.seen.contains(&one),
+            Some(one) => self.left_out = self.left_out || !self.seen.contains(&one),
             None => self.left_out = true,
         }
     }
@@ -59,7 +88,7 @@ impl<T: Eq + Hash> Distinct<T> {
 struct Known {
     cookie: Option<u64>,
     limit: Option<u32>,
-    owner: Owner,
+    owner: Arc<Owner>,
 }
 
 /// Drops of one reason.
@@ -125,17 +154,18 @@ impl Tally {
             self.events += 1;
             let (packet, netns) = (drop.packet, drop.listener.netns);
             self.clients.add(packet.map(|packet| packet.peer.ip()));
-            self.connections.add(packet.map(|packet| (netns, packet.local, packet.peer)));
+            self.connections.add(packet.map(|packet| Connection::new(netns, &packet)));
         }
         let room = self.listeners.len() < ebpf_probes::TOTALS_MAX as usize;
-        if !room && !self.listeners.contains_key(&drop.listener) {
-            return;
-        }
-        let known = self.listeners.entry(drop.listener).or_default();
+        let known = match self.listeners.entry(drop.listener) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) if room => place.insert(Known::default()),
+            Entry::Vacant(_) => return,
+        };
         known.cookie = drop.cookie.or(known.cookie);
         known.limit = drop.accept.map(|queue| queue.limit).or(known.limit);
-        if known.owner != incident.owner && incident.owner != Owner::default() {
-            known.owner = incident.owner.clone();
+        if known.owner != incident.owner && *incident.owner != Owner::default() {
+            known.owner = Arc::clone(&incident.owner);
         }
     }
 
@@ -169,11 +199,12 @@ impl Tally {
         most_first(&mut notices);
         let by_listener = listeners.into_iter().map(|(id, (mut drops, sampled_out))| {
             let mut known = self.listeners.get(&id).cloned().unwrap_or_default();
-            if known.owner == Owner::default() {
-                known.owner = owner(&id);
+            if *known.owner == Owner::default() {
+                known.owner = owner(&id).into();
             }
             most_first(&mut drops);
             let Known { cookie, limit, owner } = known;
+            let owner = Arc::unwrap_or_clone(owner);
             let asked = snapshot.backlogs.of(&id);
             ListenerTotal { id, cookie, limit, asked, owner, drops, sampled_out }
         });

@@ -37,7 +37,7 @@ impl Output {
             None => ("stdout".to_owned(), Box::new(io::stdout()) as Box<dyn Write>, colour()),
         };
         let render: Box<dyn Render> = if arguments.json {
-            Box::new(Json)
+            Box::new(Json::default())
         } else {
             Box::new(Text::new(TimeZone::system(), colour))
         };

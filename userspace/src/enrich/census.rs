@@ -10,10 +10,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use procfs::process::all_processes_with_root;
 use rustix::fs::{Dir, readlinkat};
 
 use super::cgroup::Membership;
+use super::descriptors::{pids, socket};
 use super::holders::name;
 
 /// Of a command line; some are whole programs.
@@ -65,11 +65,7 @@ impl Census {
         if sockets.is_empty() {
             return found;
         }
-        let Ok(processes) = all_processes_with_root(proc) else { return found };
-        // Each holds a descriptor open, of which there may be fewer than processes.
-        let mut pids: Vec<i32> = processes.filter_map(|it| Some(it.ok()?.pid())).collect();
-        pids.sort_unstable();
-        for pid in pids {
+        for pid in pids(proc) {
             found.add(proc.join(pid.to_string()), pid, sockets);
         }
         found
@@ -119,12 +115,6 @@ fn held(process: &procfs::process::Process, sockets: &HashSet<u64>) -> Option<Ve
         target = link.into_bytes();
     }
     Some(held)
-}
-
-/// The inode number in `socket:[42]`.
-fn socket(link: &[u8]) -> Option<u64> {
-    let number = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
-    str::from_utf8(number).ok()?.parse().ok()
 }
 
 impl Process {

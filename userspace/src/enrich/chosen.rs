@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use procfs::process::{FDTarget, Process, all_processes_with_root};
-
+use super::descriptors::{pids, sockets};
 use super::holders::{Place, comm};
 use crate::decode::ListenerId;
 use crate::filter::OwnerFilter;
@@ -110,24 +109,19 @@ impl Chosen {
         self.places.clear();
         let pids: Vec<i32> = match self.wanted.pid {
             Some(pid) => i32::try_from(pid).into_iter().collect(),
-            None => all_processes_with_root(&self.proc)
-                .map(|all| all.filter_map(|it| Some(it.ok()?.pid())).collect())
-                .unwrap_or_default(),
+            None => pids(&self.proc),
         };
         for pid in pids {
             let name = self.wanted.comm.as_ref().and_then(|_| comm(&self.proc, pid));
             if !self.wanted.takes(pid.try_into().ok(), name.as_deref()) {
                 continue;
             }
-            let process = Process::new_with_root(self.proc.join(pid.to_string()));
-            let Ok(descriptors) = process.and_then(|process| process.fd()) else { continue };
-            for found in descriptors.filter_map(Result::ok) {
-                let FDTarget::Socket(inode) = found.target else { continue };
+            sockets(&self.proc, pid, |descriptor, inode| {
                 if self.places.len() < PLACES_MAX {
-                    let place = Place { pid, descriptor: found.fd };
+                    let place = Place { pid, descriptor };
                     self.places.entry(inode).or_insert((place, now));
                 }
-            }
+            });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From the kernel's time since boot to the time on the wall.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Differences below are what reading two clocks one after the other costs, and the slewing of
@@ -33,7 +33,13 @@ impl WallClock {
 
     /// The wall clock's time of a moment since boot.
     pub(super) fn at(&self, boot_ns: u64) -> Timestamp {
-        Timestamp::from_nanosecond(self.offset_ns + i128::from(boot_ns)).unwrap_or(Timestamp::MAX)
+        let ns = self.offset_ns + i128::from(boot_ns);
+        // To divide a number of 128 bits takes long, and until 2262 there is no need to.
+        let time = match i64::try_from(ns) {
+            Ok(ns) => Timestamp::from_duration(SignedDuration::from_nanos(ns)),
+            Err(_) => Timestamp::from_nanosecond(ns),
+        };
+        time.unwrap_or(Timestamp::MAX)
     }
 }
 

@@ -4,14 +4,16 @@
 //! whatever arrives; until then its holder is unknown. A name found earlier is given out only
 //! after a look that the process still holds the socket: pids are reused.
 
-use std::collections::HashMap;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use procfs::process::{FDInfo, FDTarget, Process, all_processes_with_root};
+use foldhash::{HashMap, HashMapExt};
 
 use super::cgroup::Membership;
+use super::descriptors::{pids, socket, sockets};
 use crate::incident::Owner;
 
 /// Between two walks lie at least this and so many times the duration of the last one.
@@ -28,6 +30,7 @@ pub(super) struct Holders {
     places: HashMap<u64, Place>,
     owners: HashMap<u64, Known>,
     next_walk: Option<Instant>,
+    nobody: Arc<Owner>,
 }
 
 /// Where a socket was found.
@@ -42,20 +45,26 @@ pub(super) struct Place {
 struct Known {
     place: Place,
     looked: Instant,
-    owner: Owner,
+    owner: Arc<Owner>,
 }
 
 impl Holders {
     pub(super) fn new(proc: PathBuf) -> Self {
-        Self { proc, places: HashMap::new(), owners: HashMap::new(), next_walk: None }
+        Self {
+            proc,
+            places: HashMap::new(),
+            owners: HashMap::new(),
+            next_walk: None,
+            nobody: Arc::default(),
+        }
     }
 
     /// The holder with the lowest pid, as far as it can be known at `now`.
-    pub(super) fn of(&mut self, inode: u64, now: Instant) -> Owner {
+    pub(super) fn of(&mut self, inode: u64, now: Instant) -> Arc<Owner> {
         if let Some(known) = self.owners.get_mut(&inode) {
             if known.looked == now || known.place.holds(&self.proc, inode) {
                 known.looked = now;
-                return known.owner.clone();
+                return Arc::clone(&known.owner);
             }
             self.owners.remove(&inode);
             self.places.remove(&inode);
@@ -64,18 +73,23 @@ impl Holders {
             return owner;
         }
         if self.next_walk.is_some_and(|next| now < next) {
-            return Owner::default();
+            return self.nobody();
         }
         let began = Instant::now();
         self.walk(inode);
         self.next_walk = Some(now + PAUSE + began.elapsed() * PAUSE_PER_WALK);
-        self.look(inode, now).unwrap_or_default()
+        self.look(inode, now).unwrap_or_else(|| self.nobody())
+    }
+
+    /// The holder where none is known.
+    pub(super) fn nobody(&self) -> Arc<Owner> {
+        Arc::clone(&self.nobody)
     }
 
     /// Looks at the place where the last walk found a socket.
-    fn look(&mut self, inode: u64, now: Instant) -> Option<Owner> {
+    fn look(&mut self, inode: u64, now: Instant) -> Option<Arc<Owner>> {
         let place = *self.places.get(&inode)?;
-        let owner = place.describe(&self.proc);
+        let owner = Arc::new(place.describe(&self.proc));
         // Only now is it sure that it was not somebody else who was described.
         if !place.holds(&self.proc, inode) {
             self.places.remove(&inode);
@@ -84,34 +98,28 @@ impl Holders {
         if self.owners.len() >= OWNERS_MAX {
             self.owners.clear();
         }
-        self.owners.insert(inode, Known { place, looked: now, owner: owner.clone() });
+        self.owners.insert(inode, Known { place, looked: now, owner: Arc::clone(&owner) });
         Some(owner)
     }
 
     /// Finds every socket, by the lowest pid that holds it; first of all the one that is wanted.
     fn walk(&mut self, wanted: u64) {
         self.places.clear();
-        let Ok(processes) = all_processes_with_root(&self.proc) else { return };
-        // Each holds a descriptor open, of which there may be fewer than processes.
-        let mut pids: Vec<i32> = processes.filter_map(|it| Some(it.ok()?.pid())).collect();
-        pids.sort_unstable();
-        for pid in pids {
-            let process = Process::new_with_root(self.proc.join(pid.to_string()));
-            let Ok(descriptors) = process.and_then(|process| process.fd()) else { continue };
-            for found in descriptors.filter_map(Result::ok) {
-                let FDTarget::Socket(inode) = found.target else { continue };
+        for pid in pids(&self.proc) {
+            sockets(&self.proc, pid, |descriptor, inode| {
                 if inode == wanted || self.places.len() < PLACES_MAX {
-                    self.places.entry(inode).or_insert(Place { pid, descriptor: found.fd });
+                    self.places.entry(inode).or_insert(Place { pid, descriptor });
                 }
-            }
+            });
         }
     }
 }
 
 impl Place {
+    /// Looks again. With every batch of drops somebody does, so this asks the kernel only once.
     pub(super) fn holds(self, proc: &Path, inode: u64) -> bool {
-        FDInfo::from_raw_fd_with_root(proc, self.pid, self.descriptor)
-            .is_ok_and(|it| matches!(it.target, FDTarget::Socket(found) if found == inode))
+        let link = proc.join(format!("{}/fd/{}", self.pid, self.descriptor));
+        fs::read_link(link).is_ok_and(|it| socket(it.as_os_str().as_bytes()) == Some(inode))
     }
 
     fn describe(self, proc: &Path) -> Owner {

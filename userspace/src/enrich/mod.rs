@@ -1,6 +1,7 @@
 //! What a drop's record does not hold: the time on the wall clock, and who owns the listener.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::decode::{Listener, ListenerId, SynDrop};
@@ -12,6 +13,7 @@ mod census;
 mod cgroup;
 mod chosen;
 mod clock;
+mod descriptors;
 mod holders;
 
 pub use census::{Census, Holder, Process};
@@ -106,7 +108,10 @@ impl Enricher {
     }
 
     /// Who owns a listener now.
-    pub fn owner(&mut self, listener: &ListenerId) -> Owner {
-        listener.inode.map(|inode| self.holders.of(inode, self.now)).unwrap_or_default()
+    pub fn owner(&mut self, listener: &ListenerId) -> Arc<Owner> {
+        match listener.inode {
+            Some(inode) => self.holders.of(inode, self.now),
+            None => self.holders.nobody(),
+        }
     }
 }

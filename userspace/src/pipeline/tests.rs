@@ -99,7 +99,12 @@ fn into(
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(run(source, Sinks { render: &mut Json, data, status }, limits, stop))
+    runtime.block_on(run(
+        source,
+        Sinks { render: &mut Json::default(), data, status },
+        limits,
+        stop,
+    ))
 }
 
 fn kinds(lines: &[Value]) -> Vec<&str> {

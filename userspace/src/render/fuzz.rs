@@ -36,7 +36,7 @@ fn written(render: &mut dyn Render, name: &str) -> String {
     let mut opening = opening();
     opening.host = Some(name.to_owned());
     opening.kernel = Some(name.to_owned());
-    let incident = Incident { time: Timestamp::UNIX_EPOCH, drop: syn_drop(), owner };
+    let incident = Incident { time: Timestamp::UNIX_EPOCH, drop: syn_drop(), owner: owner.into() };
     let mut out = Vec::new();
     render.opening(&mut out, &opening).unwrap();
     render.incident(&mut out, &incident).unwrap();
@@ -58,7 +58,7 @@ proptest! {
         let gate = Gate::default;
         let formats: [(&str, Make); 5] = [
             ("text", |_| Box::new(Text::new(TimeZone::UTC, false))),
-            ("json", |_| Box::new(Json)),
+            ("json", |_| Box::new(Json::default())),
             ("github", |gate| Box::new(Github::new(gate))),
             ("junit", |gate| Box::new(Junit::new(gate))),
             ("markdown", |gate| Box::new(Markdown::new(gate))),
@@ -73,7 +73,7 @@ proptest! {
 
     #[test]
     fn json_gives_every_name_back(name in foreign()) {
-        for line in written(&mut Json, &name).lines() {
+        for line in written(&mut Json::default(), &name).lines() {
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             if value["type"] == "drop" {
                 prop_assert_eq!(value["listener"]["comm"].as_str(), Some(&*name));

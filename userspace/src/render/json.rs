@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use ebpf_probes::Reason;
@@ -12,20 +11,22 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
+use super::draft::{Clock, Draft};
 use super::foreign::prints_as_itself;
 use super::{Render, Summary};
 use crate::catalogue;
-use crate::decode::{ListenerId, Packet};
+use crate::decode::ListenerId;
 use crate::incident::{Incident, Owner};
 use crate::latency::{AcceptLatency, ListenerLatency};
 use crate::ndjson::{
-    AcceptLatencyLine, AcceptQueueLine, CounterLine, Digits, DropLine, Header, IntervalLine,
-    LatencyLine, Line, ListenerLine, ListenerTotalLine, LostLine, ProbeLine, SCHEMA, SummaryLine,
-    SynQueueLine, SysctlLine, Time,
+    AcceptLatencyLine, CounterLine, Digits, Header, IntervalLine, LatencyLine, Line, ListenerLine,
+    ListenerTotalLine, LostLine, ProbeLine, SCHEMA, SummaryLine, Time,
 };
 use crate::reconcile;
 use crate::source::{Lost, Opening, Probe};
 use crate::totals::{ListenerTotal, ReasonTotal};
+
+mod drop;
 
 fn slug(reason: Reason) -> &'static str {
     catalogue::of(reason).slug
@@ -78,52 +79,28 @@ impl<'a> From<&'a Probe> for ProbeLine<'a> {
     }
 }
 
-impl<'a> From<&'a Incident> for DropLine<'a> {
-    fn from(Incident { time, drop, owner }: &'a Incident) -> Self {
-        let ended = drop.reason.ends_refusal();
-        let end = |end: fn(&Packet) -> SocketAddr| drop.packet.as_ref().map(|it| end(it).into());
-        Self {
-            time: Time(*time),
-            boot_ns: drop.boot_ns,
-            reason: slug(drop.reason).into(),
-            stage: catalogue::stage(drop.stage).into(),
-            evidence: catalogue::evidence(drop.evidence).into(),
-            outcome: catalogue::of(drop.reason).outcome.map(|id| catalogue::outcome(id).into()),
-            family: drop.packet.map(|packet| catalogue::family(packet.family).into()),
-            local: end(|packet| packet.local),
-            peer: end(|packet| packet.peer),
-            accept_queue: AcceptQueueLine {
-                len: drop.accept.map(|queue| queue.len),
-                limit: drop.accept.map(|queue| queue.limit),
-            },
-            syn_queue: SynQueueLine {
-                len: drop.syn_len,
-                young: drop.syn_young,
-                limit: drop.accept.map(|queue| queue.limit),
-            },
-            sysctl: SysctlLine {
-                syncookies: drop.sysctls.syncookies,
-                max_syn_backlog: drop.sysctls.max_syn_backlog,
-                somaxconn: drop.sysctls.somaxconn,
-                abort_on_overflow: drop.sysctls.abort_on_overflow,
-            },
-            listener: listener(&drop.listener, drop.cookie, owner),
-            function: drop.function.name().into(),
-            cpu: drop.cpu,
-            attempt: drop.attempt.filter(|_| !ended),
-            after_s: drop.refused_ns.filter(|_| ended).map(|ns| seconds(Duration::from_nanos(ns))),
-            attempts: drop.attempt.filter(|_| ended),
-        }
+/// The JSON format.
+#[derive(Debug, Clone)]
+pub struct Json {
+    /// A line in the making. Its room serves for the next one, as does that of a drop's line.
+    line: Vec<u8>,
+    drop: Draft,
+    clock: Clock,
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self { line: Vec::new(), drop: Draft::new(), clock: Clock::new() }
     }
 }
 
-/// The JSON format.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Json;
-
-fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
-    line.serialize(&mut Serializer::with_formatter(&mut *out, Printable))?;
-    out.write_all(b"\n")
+impl Json {
+    fn write_line(&mut self, out: &mut dyn Write, line: &Line) -> io::Result<()> {
+        self.line.clear();
+        line.serialize(&mut Serializer::with_formatter(&mut self.line, Printable))?;
+        self.line.push(b'\n');
+        out.write_all(&self.line)
+    }
 }
 
 /// As short as can be, and with every character escaped that does not print as itself: people read
@@ -136,7 +113,11 @@ impl Formatter for Printable {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if fragment.chars().all(prints_as_itself) {
+        // Nearly all that is written is ASCII, which is looked at sixteen at a time.
+        let plain = |byte| matches!(byte, b' '..=b'~');
+        if fragment.bytes().fold(true, |all, byte| all & plain(byte))
+            || fragment.chars().all(prints_as_itself)
+        {
             return out.write_all(fragment.as_bytes());
         }
         for c in fragment.chars() {
@@ -217,16 +198,17 @@ impl<'a> From<&'a Summary> for SummaryLine<'a> {
 
 impl Render for Json {
     fn opening(&mut self, out: &mut dyn Write, opening: &Opening) -> io::Result<()> {
-        write_line(out, &Line::Header(opening.into()))
+        self.write_line(out, &Line::Header(opening.into()))
     }
 
     fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
-        let line = if incident.drop.reason.is_notice() { Line::Notice } else { Line::Drop };
-        write_line(out, &line(incident.into()))
+        self.drop.clear();
+        drop::write(&mut self.drop, &mut self.clock, incident);
+        out.write_all(self.drop.as_bytes())
     }
 
     fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()> {
-        write_line(out, &Line::Lost(LostLine { events: lost.events, since: Time(lost.since) }))
+        self.write_line(out, &Line::Lost(LostLine { events: lost.events, since: Time(lost.since) }))
     }
 
     fn interval(
@@ -236,10 +218,10 @@ impl Render for Json {
         summary: &Summary,
     ) -> io::Result<()> {
         let line = IntervalLine { time: Time(time), summary: summary.into() };
-        write_line(out, &Line::Interval(line))
+        self.write_line(out, &Line::Interval(line))
     }
 
     fn summary(&mut self, out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-        write_line(out, &Line::Summary(summary.into()))
+        self.write_line(out, &Line::Summary(summary.into()))
     }
 }

@@ -14,6 +14,7 @@ use crate::source::{Losses, Lost, Opening};
 use crate::totals::Totals;
 
 mod doctor;
+mod draft;
 mod explain;
 mod finding;
 mod foreign;

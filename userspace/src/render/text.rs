@@ -3,39 +3,42 @@
 //! Not for scripts; it may change. A line of an IPv4 drop stays under 100 columns: the column of
 //! the listener gives way first, as few of them have addresses and ports of full length.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write};
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use ebpf_probes::Evidence;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::draft::{Clock, Draft};
 use super::{Render, Summary};
 use crate::catalogue::{self, Outcome};
-use crate::decode::SynDrop;
 use crate::incident::Incident;
 use crate::source::{Lost, Opening};
 
 mod balance;
 pub(super) mod cost;
 pub(super) mod latency;
+mod row;
 mod summary;
 
 pub(crate) use cost::OfOneCpu;
+pub(crate) use row::{accept_queue, reason, syn_queue};
 
 /// The text format.
 #[derive(Debug)]
 pub struct Text {
     zone: TimeZone,
     colour: bool,
+    clock: Clock,
+    row: Draft,
 }
 
 impl Text {
     /// With times of this zone, and with colours where they do some good.
     pub const fn new(zone: TimeZone, colour: bool) -> Self {
-        Self { zone, colour }
+        Self { zone, colour, clock: Clock::new(), row: Draft::new() }
     }
 
     fn style(&self, style: Style) -> Style {
@@ -55,34 +58,6 @@ impl<T: fmt::Display> fmt::Display for OrDash<T> {
     }
 }
 
-/// `65>64`: the accept queue of a drop, and how it stands to its limit.
-pub(crate) fn accept_queue(drop: &SynDrop) -> Option<String> {
-    let queue = drop.accept?;
-    let relation = if queue.len > queue.limit { '>' } else { '/' };
-    Some(format!("{}{relation}{}", queue.len, queue.limit))
-}
-
-/// `4/64`: its SYN queue.
-pub(crate) fn syn_queue(drop: &SynDrop) -> Option<String> {
-    let limit = OrDash(drop.accept.map(|queue| queue.limit));
-    drop.syn_len.map(|len| format!("{len}/{limit}"))
-}
-
-/// The reason, the number of the attempt unless it is the first, and after how long it ended for
-/// a client that had been refused.
-pub(crate) fn reason(drop: &SynDrop, slug: &str) -> String {
-    let mut text = slug.to_owned();
-    if drop.reason.ends_refusal()
-        && let Some(ns) = drop.refused_ns
-    {
-        _ = write!(text, " {:.1} s", Duration::from_nanos(ns).as_secs_f64());
-    }
-    if let Some(attempt @ 2..) = drop.attempt {
-        _ = write!(text, " #{attempt}");
-    }
-    text
-}
-
 impl Render for Text {
     fn opening(&mut self, out: &mut dyn Write, _opening: &Opening) -> io::Result<()> {
         let style = self.style(Style::new().bold());
@@ -96,7 +71,6 @@ impl Render for Text {
 
     fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
         let Incident { time, drop, owner: _ } = incident;
-        let time = self.zone.to_datetime(*time).time();
         let entry = catalogue::of(drop.reason);
         let style = self.style(match entry.outcome {
             _ if drop.reason.is_notice() => AnsiColor::Cyan.on_default(),
@@ -106,22 +80,28 @@ impl Render for Text {
             None => AnsiColor::Magenta.on_default(),
         });
         let local = drop.packet.map(|packet| packet.local).or(drop.listener.bound);
-        write!(
-            out,
-            "{:02}:{:02}:{:02} {:<19} {:<21} {style}{:<28}{style:#} {:<9} {}",
-            time.hour(),
-            time.minute(),
-            time.second(),
-            OrDash(local),
-            OrDash(drop.packet.map(|packet| packet.peer)),
-            reason(drop, entry.slug),
-            OrDash(accept_queue(drop)),
-            OrDash(syn_queue(drop)),
-        )?;
-        match drop.evidence {
-            Evidence::Observed => writeln!(out),
-            Evidence::Inferred => writeln!(out, " {}", catalogue::evidence(drop.evidence)),
+        let Self { zone, clock, row, .. } = self;
+        row.clear();
+        row.text(clock.at(*time, |time| {
+            let time = zone.to_datetime(time).time();
+            format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+        }));
+        row.byte(b' ');
+        row.column(19, |row| row.address(local));
+        row.byte(b' ');
+        row.column(21, |row| row.address(drop.packet.map(|packet| packet.peer)));
+        row.byte(b' ');
+        row.styled(style, |row| row.column(28, |row| row.reason(drop, entry.slug)));
+        row.byte(b' ');
+        row.column(9, |row| row.accept_queue(drop));
+        row.byte(b' ');
+        row.syn_queue(drop);
+        if drop.evidence == Evidence::Inferred {
+            row.byte(b' ');
+            row.text(catalogue::evidence(drop.evidence));
         }
+        row.byte(b'\n');
+        out.write_all(row.as_bytes())
     }
 
     fn lost(&mut self, out: &mut dyn Write, lost: &Lost) -> io::Result<()> {

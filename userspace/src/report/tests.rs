@@ -24,7 +24,7 @@ fn incident(milliseconds: i64, reason: Reason, len: u32) -> Incident {
         refused_ns: None,
         ..syn_drop()
     };
-    Incident { time: at(milliseconds), drop, owner: Owner::default() }
+    Incident { time: at(milliseconds), drop, owner: Owner::default().into() }
 }
 
 fn report(incidents: impl IntoIterator<Item = Incident>) -> Report {

@@ -29,7 +29,7 @@ fn incident(inode: u64, peer: u32, comm: Option<&str>) -> Incident {
     let reason = Reason::SynQueueFull;
     let drop = SynDrop { packet: Some(packet), listener: listener(inode), reason, ..syn_drop() };
     let comm = comm.map(str::to_owned);
-    Incident { time: Timestamp::UNIX_EPOCH, drop, owner: Owner { comm, ..Owner::default() } }
+    Incident { time: Timestamp::UNIX_EPOCH, drop, owner: Owner { comm, ..Owner::default() }.into() }
 }
 
 fn nobody(_: &ListenerId) -> Owner {

@@ -42,7 +42,7 @@ impl Report {
         };
         let render: Box<dyn Render> = match arguments.format {
             Format::Text => Box::new(AtTheEnd::new(file.is_none() && colour())),
-            Format::Json => Box::new(Json),
+            Format::Json => Box::new(Json::default()),
             Format::Junit => Box::new(Junit::new(gate.clone())),
             Format::Github => Box::new(Github::new(gate.clone())),
             Format::Markdown => Box::new(Markdown::new(gate.clone())),

@@ -59,7 +59,8 @@ fn a_listener_of_this_very_process_is_found() {
     assert_eq!(owner.pid, Some(std::process::id()));
     assert_eq!(owner.comm, fs::read("/proc/self/comm").ok().map(|comm| name(&comm)));
     let membership = fs::read("/proc/self/cgroup").map(|it| Membership::parse(&it)).unwrap();
-    assert_eq!((owner.cgroup, owner.container), (membership.path, membership.container));
+    assert_eq!(owner.cgroup, membership.path);
+    assert_eq!(owner.container, membership.container);
 }
 
 #[test]
@@ -77,8 +78,8 @@ fn of_several_holders_the_lowest_pid_counts() {
 fn nobody_is_named_for_a_socket_that_nobody_holds() {
     let proc = Proc::new();
     proc.holder(10, "other", 3, 43);
-    assert_eq!(proc.holders().of(42, Instant::now()), Owner::default());
-    assert_eq!(Holders::new("/nonexistent".into()).of(42, Instant::now()), Owner::default());
+    assert_eq!(*proc.holders().of(42, Instant::now()), Owner::default());
+    assert_eq!(*Holders::new("/nonexistent".into()).of(42, Instant::now()), Owner::default());
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn a_reused_pid_gets_no_credit() {
     proc.process(10, "stranger");
     // Within a batch the first look holds; with the next batch there is nobody any more.
     assert_eq!(holders.of(42, now).pid, Some(10));
-    assert_eq!(holders.of(42, now + Duration::from_millis(1)), Owner::default());
+    assert_eq!(*holders.of(42, now + Duration::from_millis(1)), Owner::default());
 }
 
 #[test]
@@ -119,9 +120,9 @@ fn a_socket_that_was_handed_on_is_found_again() {
 fn unknown_sockets_do_not_cause_walk_after_walk() {
     let proc = Proc::new();
     let (mut holders, now) = (proc.holders(), Instant::now());
-    assert_eq!(holders.of(42, now), Owner::default());
+    assert_eq!(*holders.of(42, now), Owner::default());
     proc.holder(10, "late", 3, 42);
-    assert_eq!(holders.of(42, now + Duration::from_millis(999)), Owner::default());
+    assert_eq!(*holders.of(42, now + Duration::from_millis(999)), Owner::default());
     assert_eq!(holders.of(42, later(now)).pid, Some(10));
 }
 

@@ -29,7 +29,7 @@ fn incidents() -> Vec<Incident> {
             ..syn_drop()
         };
         let time = begin.checked_add(SignedDuration::from_secs(seconds)).unwrap();
-        Incident { time, drop, owner: listener.owner.clone() }
+        Incident { time, drop, owner: listener.owner.clone().into() }
     };
     vec![
         incident(2, 0, Reason::AcceptQueueFullSyn, 6),
@@ -98,7 +98,7 @@ fn what_others_chose_is_text_and_nothing_else() {
     }
     let mut incidents = incidents();
     for incident in &mut incidents {
-        incident.owner = owner.clone();
+        incident.owner = owner.clone().into();
     }
     let page = page(&opening, &incidents, &summary);
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;"));

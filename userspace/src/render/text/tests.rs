@@ -26,7 +26,7 @@ fn incident() -> Incident {
         ..syn_drop()
     };
     let time = Timestamp::from_second(1_700_000_000).unwrap();
-    Incident { time, drop, owner: Owner::default() }
+    Incident { time, drop, owner: Owner::default().into() }
 }
 
 fn text(

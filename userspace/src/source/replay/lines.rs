@@ -171,6 +171,6 @@ impl TryFrom<DropLine<'_>> for Incident {
                 .and_then(|duration| duration.as_nanos().try_into().ok()),
             shown: true,
         };
-        Ok(Self { time: line.time.0, drop, owner: line.listener.into() })
+        Ok(Self { time: line.time.0, drop, owner: Owner::from(line.listener).into() })
     }
 }

@@ -170,7 +170,7 @@ impl Row {
             self.syn_young = drop.syn_young.or(self.syn_young);
         }
         if self.owner == Owner::default() {
-            self.owner = incident.owner.clone();
+            self.owner.clone_from(&incident.owner);
         }
         self.clients.truncate(CLIENTS - 1);
         self.clients.push_front(Client { time: incident.time, drop: *drop });

@@ -110,7 +110,7 @@ pub(crate) fn incident(second: u64, listener: ListenerId, reason: Reason, peer: 
         ..syn_drop()
     };
     let owner = Owner { pid: Some(144), comm: Some("nginx".to_owned()), ..Owner::default() };
-    Incident { time: time(second), drop, owner }
+    Incident { time: time(second), drop, owner: owner.into() }
 }
 
 pub(crate) fn empty() -> Model {
