@@ -54,6 +54,8 @@ pub(crate) struct Scenario {
     pub(crate) need: Option<Need>,
     /// Whether timers decide which of the clients is the first.
     pub(crate) any_order: bool,
+    /// Whether some of the packets are refused on the other CPU.
+    pub(crate) both_cpus: bool,
     /// What syndrop must be asked for to show it, beyond drops by the listener's own code.
     pub(crate) asks: &'static [&'static str],
 }

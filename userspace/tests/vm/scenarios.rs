@@ -38,6 +38,7 @@ const USUAL: Scenario = Scenario {
     moves: &["ListenDrops"],
     need: None,
     any_order: false,
+    both_cpus: false,
     asks: &[],
 };
 

@@ -171,7 +171,7 @@ fn one(
             ..event.listener.clone()
         },
         function: (row.function)(setting.rig.family).to_owned(),
-        cpu: played.cpu,
+        cpu: if row.both_cpus { event.cpu } else { played.cpu },
         // When it happened is compared below, and how often is another story.
         time: event.time.clone(),
         boot_ns: event.boot_ns,

@@ -71,6 +71,7 @@ pub(super) const ROWS: &[Scenario] = &[
         outcome: Some("reset"),
         function: syn_recv_sock,
         accept_queue: 9,
+        both_cpus: true,
         moves: &["ListenOverflows", "ListenDrops"],
         ..ACK
     },
