@@ -31,8 +31,9 @@ const OF: usize = 8_000_000;
 /// How long a CPU rests after so many SYNs: healthy clients are to get their turn.
 const REST: Duration = Duration::from_millis(2);
 const SALVO: usize = 256;
-/// After so long all that is kept in memory is there, the clients that are told apart above all.
-const SETTLED: Duration = Duration::from_secs(300);
+/// After so long all that is kept in memory is there: 65,536 clients are told apart above all, and
+/// some hundred a second are told of.
+const SETTLED: Duration = Duration::from_secs(960);
 /// How much more it may have at the end: pages that the allocator has not given back.
 const GROWTH_KIB: u64 = 1024;
 
