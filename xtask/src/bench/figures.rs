@@ -59,7 +59,12 @@ impl Sheet {
 
     /// How far boots lie apart, at most.
     pub(crate) fn widest(&self) -> f64 {
-        let costs = self.rows.iter().flat_map(|row| &row.costs);
+        self.widest_of(|_| true)
+    }
+
+    /// The same of some rows.
+    pub(crate) fn widest_of(&self, rows: impl Fn(&Figures) -> bool) -> f64 {
+        let costs = self.rows.iter().filter(|row| rows(row)).flat_map(|row| &row.costs);
         costs.map(|cost| cost.spread).fold(0.0, f64::max)
     }
 

@@ -6,6 +6,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
+use super::contenders::Origin;
 use super::figures::{Figures, Sheet};
 use super::loads::Row;
 use super::targets;
@@ -40,10 +41,14 @@ machine gets the same figures.
   is full. The kernel's counters prove that each packet fared so.
 - Each row has a guest of its own and goes through all loads in it. Every guest is booted three times
   with other random numbers, and the median counts. *Boots differ by* says how far the dearest of the
-  three is from the cheapest, as a part of the whole, at most over all rows and loads.
+  three is from the cheapest, as a part of the whole, at most over all loads.
 - Only syndrop tells the reason of a drop from what the kernel did, and counts all of them; what each
   of the others sees stands beside it.
 ";
+
+fn is_packaged(row: &Figures) -> bool {
+    !matches!(row.contender.origin, Origin::Nothing | Origin::Syndrop)
+}
 
 /// Replaces the section of a kernel.
 pub(crate) fn update(series: &str, sheet: &Sheet, loads: &[&Row]) -> Result<()> {
@@ -95,10 +100,12 @@ fn section(series: &str, sheet: &Sheet, loads: &[&Row]) -> String {
     }
     let _ = write!(
         text,
-        "\n{} connections, {} SYNs. Boots differ by {:.2}% at most.\n",
+        "\n{} connections, {} SYNs. Boots differ by {:.2}% at most; those of the tools from packages \
+         by {:.2}%.\n",
         count(loads, |load| load.name == "healthy"),
         count(loads, |load| load.name != "healthy"),
-        sheet.widest() * 100.0
+        sheet.widest_of(|row| !is_packaged(row)) * 100.0,
+        sheet.widest_of(is_packaged) * 100.0
     );
     text.push_str("\nWhat they see of a drop:\n\n");
     for row in sheet.rows.iter().filter(|row| !row.contender.is_nothing()) {

@@ -29,7 +29,7 @@ enum Figure {
 pub(crate) const TARGETS: &[Target] = &[
     Target {
         what: "instructions for a dropped SYN with fentry, totals exact",
-        contender: "syndrop --attach fentry",
+        contender: "syndrop",
         figure: Figure::Added(Workload::AcceptQueueFull),
         limit: 800.0,
     },
@@ -41,7 +41,7 @@ pub(crate) const TARGETS: &[Target] = &[
     },
     Target {
         what: "instructions for a healthy connection with fentry",
-        contender: "syndrop --attach fentry",
+        contender: "syndrop",
         figure: Figure::Added(Workload::Healthy),
         limit: 1150.0,
     },
