@@ -3,14 +3,13 @@
 use ebpf_probes::{Arg, Milestone};
 
 use super::Kind::{Entry, Return};
-use super::When::{Always, IfPresent, ReturnsBool};
+use super::When::{IfPresent, ReturnsBool};
 use super::{Hook, RETURNED, SK, SKB};
-use crate::kernel::fields::Need::{Mandatory, Optional};
+use crate::kernel::fields::Need::Mandatory;
 
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("check_req", Entry), ("check_req_exit", Return)],
-        alone: None,
         targets: &["tcp_check_req"],
         args: &[
             (Arg::CheckReqSk, SK),
@@ -21,9 +20,6 @@ pub(super) const ROWS: &[Hook] = &[
             (Arg::CheckReqReturned, RETURNED),
         ],
         need: Mandatory,
-        when: Always,
-        ipv6: false,
-        only_for: &[],
         provides: &[
             Milestone::ListenerReturned,
             Milestone::RequestStolen,
@@ -34,6 +30,7 @@ pub(super) const ROWS: &[Hook] = &[
             Milestone::DefersAccept,
         ],
         costs: "no dropped ACK is seen",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("v4_syn_recv_sock", Entry), ("v4_syn_recv_sock_exit", Return)],
@@ -45,11 +42,9 @@ pub(super) const ROWS: &[Hook] = &[
             (Arg::V4SynRecvSockReturned, RETURNED),
         ],
         need: Mandatory,
-        when: Always,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::ChildRefused],
         costs: "no connection that was refused at its last ACK is seen",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("v6_syn_recv_sock", Entry), ("v6_syn_recv_sock_exit", Return)],
@@ -60,140 +55,96 @@ pub(super) const ROWS: &[Hook] = &[
             (Arg::V6SynRecvSkb, SKB),
             (Arg::V6SynRecvSockReturned, RETURNED),
         ],
-        need: Optional,
-        when: Always,
         ipv6: true,
-        only_for: &[],
-        provides: &[],
         costs: "ACKs over IPv6 that met a full accept queue are unattributed",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("child_created", Entry)],
-        alone: None,
         targets: &["tcp_create_openreq_child"],
-        args: &[],
-        need: Optional,
-        when: Always,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::ChildCreated],
         costs: "that the accept queue refused a last ACK is inferred",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("route_asked", Entry)],
-        alone: None,
         targets: &["inet6_csk_route_req"],
-        args: &[],
-        need: Optional,
-        when: Always,
         ipv6: true,
-        only_for: &[],
         provides: &[Milestone::RouteAsked],
         costs: "that the accept queue refused a last ACK is inferred",
+        ..Hook::USUAL
     },
     // A good handshake never gets here, unlike to the functions whose failure leads here.
     Hook {
         programs: &[("child_thrown_away", Entry)],
-        alone: None,
         targets: &["inet_csk_prepare_forced_close"],
         args: &[(Arg::ForcedCloseSk, SK)],
-        need: Optional,
-        when: Always,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::ChildNoRoute, Milestone::PortNotInherited],
         costs: "last ACKs whose connection had no route or port count as out of memory",
+        ..Hook::USUAL
     },
     // Before it was there nobody minded a key that could not be copied.
     Hook {
         programs: &[("md5_keys_copied_exit", Return)],
-        alone: None,
         targets: &["tcp_md5_key_copy"],
         args: &[(Arg::Md5KeysCopiedReturned, RETURNED)],
-        need: Optional,
         when: IfPresent,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::ChildKeyFailed],
         costs: "last ACKs whose connection could not get the listener's MD5 key count as without a port",
+        ..Hook::USUAL
     },
     // The first two see every end of a request, and are told so where it became a connection; the
     // last is what they are called by where a packet ends it.
     Hook {
         programs: &[("request_dropped_exit", Return)],
-        alone: None,
         targets: &[
             "__inet_csk_reqsk_queue_drop",
             "reqsk_queue_unlink",
             "inet_csk_reqsk_queue_drop",
         ],
         args: &[(Arg::RequestDroppedReturned, RETURNED)],
-        need: Optional,
         when: ReturnsBool,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::RequestDropped],
         costs: "a packet that ended its request is not told from one that was ignored",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("synack_resent", Entry)],
-        alone: None,
         targets: &["tcp_rtx_synack"],
-        args: &[],
-        need: Optional,
-        when: Always,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::SynAckResent],
         costs: "a repeated SYN that was answered again counts as an unattributed drop",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("rate_limited_exit", Return)],
-        alone: None,
         targets: &["tcp_oow_rate_limited"],
         args: &[(Arg::RateLimitedReturned, RETURNED)],
-        need: Optional,
         when: ReturnsBool,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::RateLimited],
         costs: "packets out of place are not told from each other",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("ack_v4_sent", Entry)],
-        alone: None,
         targets: &["tcp_v4_reqsk_send_ack"],
-        args: &[],
-        need: Optional,
-        when: Always,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::AckSent],
         costs: "packets out of place over IPv4 are not told from ones that were ignored",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("ack_v6_sent", Entry)],
-        alone: None,
         targets: &["tcp_v6_reqsk_send_ack"],
-        args: &[],
-        need: Optional,
-        when: Always,
         ipv6: true,
-        only_for: &[],
-        provides: &[],
         costs: "packets out of place over IPv6 are not told from ones that were ignored",
+        ..Hook::USUAL
     },
     // Without it every reset in the window ends the request.
     Hook {
         programs: &[("challenge_sent", Entry)],
-        alone: None,
         targets: &["tcp_reqsk_send_challenge_ack"],
-        args: &[],
-        need: Optional,
         when: IfPresent,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::ChallengeSent],
         costs: "a reset that was asked back is not told from one outside the window",
+        ..Hook::USUAL
     },
 ];

@@ -15,7 +15,6 @@ const USUAL: Hook = Hook { when: When::Asked(ListenCalls), ..Hook::USUAL };
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("wait_begun", Entry)],
-        alone: None,
         targets: &["inet_csk_complete_hashdance"],
         args: &[(Arg::HashdanceSk, SK), (Arg::HashdanceChild, CHILD)],
         when: When::Asked(AcceptLatency),
@@ -25,7 +24,6 @@ pub(super) const ROWS: &[Hook] = &[
     // Inlined into the function above, but called for Fast Open and for cookies.
     Hook {
         programs: &[("wait_begun_at_once", Entry)],
-        alone: None,
         targets: &["inet_csk_reqsk_queue_add"],
         args: &[(Arg::QueueAddSk, SK), (Arg::QueueAddChild, CHILD)],
         when: When::Asked(AcceptLatency),
@@ -35,7 +33,6 @@ pub(super) const ROWS: &[Hook] = &[
     // By entry: a probe on the return of accept() is missed where many threads wait in it.
     Hook {
         programs: &[("wait_ended", Entry)],
-        alone: None,
         targets: &["security_sock_graft"],
         args: &[(Arg::GraftSk, SK)],
         when: When::Asked(AcceptLatency),
@@ -44,7 +41,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("listen_called", Entry)],
-        alone: None,
         targets: &["__sys_listen"],
         args: &[(Arg::SysListenBacklog, BACKLOG)],
         costs: "what is given to listen() is not known",
@@ -53,7 +49,6 @@ pub(super) const ROWS: &[Hook] = &[
     // What io_uring calls, and the system call since then: since 6.11.
     Hook {
         programs: &[("listen_socket_called", Entry)],
-        alone: None,
         targets: &["__sys_listen_socket"],
         args: &[(Arg::SysListenSocketBacklog, BACKLOG)],
         when: When::AskedIfPresent(ListenCalls),
@@ -62,7 +57,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("listen_entered", Entry)],
-        alone: None,
         targets: &["inet_listen"],
         args: &[(Arg::InetListenSock, &["sock"]), (Arg::InetListenBacklog, BACKLOG)],
         costs: "what is given to listen() is not known",
@@ -71,7 +65,6 @@ pub(super) const ROWS: &[Hook] = &[
     // What MPTCP calls since 6.6.
     Hook {
         programs: &[("listen_sk_entered", Entry)],
-        alone: None,
         targets: &["__inet_listen_sk"],
         args: &[(Arg::InetListenSkSk, SK), (Arg::InetListenSkBacklog, BACKLOG)],
         when: When::AskedIfPresent(ListenCalls),

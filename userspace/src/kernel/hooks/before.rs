@@ -23,7 +23,6 @@ const RECEIVED: &[Reason] = &[
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v4_received", Entry), ("v4_received_exit", Return)],
-        alone: None,
         targets: &["tcp_v4_rcv"],
         args: &[(Arg::V4ReceivedSkb, SKB)],
         only_for: RECEIVED,
@@ -32,7 +31,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v6_received", Entry), ("v6_received_exit", Return)],
-        alone: None,
         targets: &["tcp_v6_rcv"],
         args: &[(Arg::V6ReceivedSkb, SKB)],
         ipv6: true,
@@ -42,7 +40,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("filter_entered", Entry), ("filter_entered_exit", Return)],
-        alone: None,
         targets: &["sk_filter_trim_cap"],
         args: &[(Arg::FilterSk, SK), (Arg::FilterSkb, SKB), (Arg::FilterEnteredReturned, RETURNED)],
         only_for: &[Reason::PreSocketFilter],
@@ -52,7 +49,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("policy_entered", Entry), ("policy_entered_exit", Return)],
-        alone: None,
         targets: &["__xfrm_policy_check"],
         args: &[(Arg::PolicySk, SK), (Arg::PolicySkb, SKB), (Arg::PolicyEnteredReturned, RETURNED)],
         // A kernel without IPsec has no policy that could refuse.
@@ -65,7 +61,6 @@ pub(super) const ROWS: &[Hook] = &[
     // One for both families since 5.19, with TCP-AO since 6.7.
     Hook {
         programs: &[("signature_entered", Entry), ("signature_entered_exit", Return)],
-        alone: None,
         targets: &["tcp_inbound_hash", "tcp_inbound_md5_hash", "tcp_v4_inbound_md5_hash"],
         args: &[
             (Arg::SignatureSk, SK),
@@ -79,7 +74,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v6_signature_entered", Entry), ("v6_signature_entered_exit", Return)],
-        alone: None,
         targets: &["tcp_v6_inbound_md5_hash"],
         args: &[
             (Arg::V6SignatureSk, SK),
@@ -94,7 +88,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v4_listener_found_exit", Return)],
-        alone: None,
         targets: &["__inet_lookup_listener"],
         args: &[(Arg::V4ListenerFoundReturned, RETURNED)],
         only_for: &[Reason::PreMinTtl],
@@ -103,7 +96,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("v6_listener_found_exit", Return)],
-        alone: None,
         targets: &["inet6_lookup_listener"],
         args: &[(Arg::V6ListenerFoundReturned, RETURNED)],
         ipv6: true,
@@ -113,7 +105,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("checksum_exit", Return)],
-        alone: None,
         targets: &["__skb_checksum_complete"],
         args: &[(Arg::ChecksumReturned, RETURNED)],
         only_for: &[Reason::PreCsum],
@@ -122,7 +113,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("timewait_exit", Return)],
-        alone: None,
         targets: &["tcp_timewait_state_process"],
         args: &[(Arg::TimewaitReturned, RETURNED)],
         only_for: &[Reason::PreTimewait],
@@ -131,7 +121,6 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("state_entered", Entry)],
-        alone: None,
         targets: &["tcp_rcv_state_process"],
         args: &[(Arg::StateSk, SK), (Arg::StateSkb, SKB)],
         only_for: &[Reason::SynFin],

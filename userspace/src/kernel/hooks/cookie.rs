@@ -7,92 +7,67 @@ use ebpf_probes::{Arg, Milestone};
 use super::Kind::{Entry, Return};
 use super::When::IfPresent;
 use super::{Hook, RETURNED, SK, SKB};
-use crate::kernel::fields::Need::Optional;
 
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("cookie_v4", Entry), ("cookie_v4_exit", Return)],
-        alone: None,
         targets: &["cookie_v4_check"],
         args: &[(Arg::CookieV4Sk, SK), (Arg::CookieV4Skb, SKB), (Arg::CookieV4Returned, RETURNED)],
-        need: Optional,
         when: IfPresent,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::NumberRefused],
         costs: "dropped ACKs over IPv4 that carried a cookie, or belonged to nobody, are not seen",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("cookie_v6", Entry), ("cookie_v6_exit", Return)],
-        alone: None,
         targets: &["cookie_v6_check"],
         args: &[(Arg::CookieV6Sk, SK), (Arg::CookieV6Skb, SKB), (Arg::CookieV6Returned, RETURNED)],
-        need: Optional,
         when: IfPresent,
         ipv6: true,
-        only_for: &[],
-        provides: &[],
         costs: "dropped ACKs over IPv6 that carried a cookie, or belonged to nobody, are not seen",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("cookie_v4_checked_exit", Return)],
-        alone: None,
         targets: &["__cookie_v4_check"],
         args: &[(Arg::CookieV4CheckedReturned, RETURNED)],
-        need: Optional,
         when: IfPresent,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::CookieChecked, Milestone::CookieInvalid],
         costs: "wrong cookies over IPv4 are told by the kernel's counters alone",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("cookie_v6_checked_exit", Return)],
-        alone: None,
         targets: &["__cookie_v6_check"],
         args: &[(Arg::CookieV6CheckedReturned, RETURNED)],
-        need: Optional,
         when: IfPresent,
         ipv6: true,
-        only_for: &[],
-        provides: &[],
         costs: "wrong cookies over IPv6 are told by the kernel's counters alone",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("cookie_request_exit", Return)],
-        alone: None,
         targets: &["cookie_tcp_reqsk_alloc"],
         args: &[(Arg::CookieRequestReturned, RETURNED)],
-        need: Optional,
         when: IfPresent,
-        ipv6: false,
-        only_for: &[],
-        provides: &[],
         costs: "a cookie for which there was no memory is not told from one without a route",
+        ..Hook::USUAL
     },
     // Since 6.8 a BPF program can check cookies of its own.
     Hook {
         programs: &[("bpf_cookie_request_exit", Return)],
-        alone: None,
         targets: &["cookie_bpf_check"],
         args: &[(Arg::BpfCookieRequestReturned, RETURNED)],
-        need: Optional,
         when: IfPresent,
-        ipv6: false,
-        only_for: &[],
-        provides: &[],
         costs: "a cookie checked by BPF that MPTCP refused is not told from one without a route",
+        ..Hook::USUAL
     },
     Hook {
         programs: &[("cookie_child", Entry)],
-        alone: None,
         targets: &["tcp_get_cookie_sock"],
-        args: &[],
-        need: Optional,
         when: IfPresent,
-        ipv6: false,
-        only_for: &[],
         provides: &[Milestone::CookieChild],
         costs: "a cookie that met a closing listener is not told from one without a route",
+        ..Hook::USUAL
     },
 ];
