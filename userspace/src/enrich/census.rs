@@ -10,10 +10,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Dir, readlinkat};
-
 use super::cgroup::Membership;
-use super::descriptors::{pids, socket};
+use super::descriptors::{pids, sockets_in};
 use super::holders::name;
 
 /// Of a command line; some are whole programs.
@@ -101,19 +99,16 @@ impl Census {
     }
 }
 
-/// Which of the sockets a process holds. By the links alone: to look at each descriptor more
-/// closely costs several times as much, and there can be many.
+/// Which of the sockets a process holds.
 fn held(process: &procfs::process::Process, sockets: &HashSet<u64>) -> Option<Vec<u64>> {
     let descriptors = process.open_relative("fd").ok()?;
     let mut held = Vec::new();
-    let mut target = Vec::with_capacity(32);
-    for entry in Dir::read_from(&descriptors).ok()? {
-        let entry = entry.ok()?;
-        let link = readlinkat(&descriptors, entry.file_name(), std::mem::take(&mut target));
-        let Ok(link) = link else { continue };
-        held.extend(socket(link.to_bytes()).filter(|inode| sockets.contains(inode)));
-        target = link.into_bytes();
-    }
+    let found = |_, inode| {
+        if sockets.contains(&inode) {
+            held.push(inode);
+        }
+    };
+    sockets_in(descriptors.into(), found).ok()?;
     Some(held)
 }
 
@@ -152,7 +147,8 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{Census, socket, words};
+    use super::{Census, words};
+    use crate::enrich::descriptors::socket;
 
     fn process(proc: &TempDir, pid: u32, sockets: &[u64]) {
         let folder = proc.path().join(pid.to_string());

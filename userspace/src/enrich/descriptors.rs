@@ -2,6 +2,7 @@
 //! one for each descriptor. A machine may have a hundred thousand of them.
 
 use std::fs::read_dir;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat};
@@ -17,12 +18,23 @@ pub(super) fn pids(proc: &Path) -> Vec<i32> {
 
 /// Tells `found` of every socket that a process holds: the descriptor and the inode. Of a process
 /// that ended, or that may not be looked at, there is nothing to tell.
-pub(super) fn sockets(proc: &Path, pid: i32, mut found: impl FnMut(i32, u64)) {
+pub(super) fn sockets(proc: &Path, pid: i32, found: impl FnMut(i32, u64)) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = openat(CWD, proc.join(format!("{pid}/fd")), flags, Mode::empty());
-    let Ok(mut entries) = folder.and_then(Dir::new) else { return };
+    if let Ok(folder) = openat(CWD, proc.join(format!("{pid}/fd")), flags, Mode::empty()) {
+        // What was found before it ended was there.
+        let _ = sockets_in(folder, found);
+    }
+}
+
+/// The same of an open folder of descriptors.
+pub(super) fn sockets_in(
+    folder: OwnedFd,
+    mut found: impl FnMut(i32, u64),
+) -> rustix::io::Result<()> {
+    let mut entries = Dir::new(folder)?;
     let mut target = Vec::with_capacity(32);
-    while let Some(Ok(entry)) = entries.next() {
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
         let descriptor = entry.file_name().to_str().ok().and_then(|name| name.parse().ok());
         let (Some(descriptor), Ok(folder)) = (descriptor, entries.fd()) else { continue };
         let Ok(link) = readlinkat(folder, entry.file_name(), std::mem::take(&mut target)) else {
@@ -33,6 +45,7 @@ pub(super) fn sockets(proc: &Path, pid: i32, mut found: impl FnMut(i32, u64)) {
         }
         target = link.into_bytes();
     }
+    Ok(())
 }
 
 /// The inode number in `socket:[42]`.
