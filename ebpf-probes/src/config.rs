@@ -261,6 +261,9 @@ pub struct Config {
     pub detail: u64,
     /// 1 if calls are judged where they return and hooked only there, as fexit allows, else 0.
     pub whole: u64,
+    /// Number of the struct by which kernel memory is read directly (see [`CAST`]); 0 where it is
+    /// read through a helper.
+    pub cast: u64,
     /// What is shown.
     pub filter: Filter,
     /// Byte offset and width of each [`Field`].
@@ -272,6 +275,10 @@ pub struct Config {
     /// Which 64-bit word of the probe's context holds each [`Arg`], from 0.
     pub args: [u8; ARGS_PADDED],
 }
+
+/// What the object calls where it wants `bpf_rdonly_cast` (kernel/bpf/helpers.c, since 6.2): no
+/// helper has this number. Userspace puts the kernel's own number of the function there before load.
+pub const CAST: u32 = 0x005d_ca57;
 
 /// As many as make the whole a multiple of 8 bytes, behind all that is 4 bytes wide.
 const ARGS_PADDED: usize = {
@@ -288,6 +295,7 @@ impl Config {
         watched: 0,
         detail: Self::ALL_DETAIL,
         whole: 0,
+        cast: 0,
         filter: Filter::ALL,
         fields: [ABSENT; Field::COUNT],
         counters: [u32::MAX; Counter::COUNT],
@@ -307,6 +315,6 @@ impl Config {
 // No byte of the global is padding: it is handed over as bytes.
 const _: () = assert!(
     size_of::<Config>()
-        == 3 * 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
+        == 4 * 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
 );
 const _: () = assert!(size_of::<Filter>() == 4 * 16 + 2 * 8 + 4 * 4 + 2 * MAX_PORTS);

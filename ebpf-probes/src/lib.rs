@@ -29,7 +29,7 @@ pub use classify::{
     cookie_check, is_told_by_way, request_error, request_removed, request_timer,
     request_timer_ended, syn_recv_sock,
 };
-pub use config::{Arg, Config, Filter, MAX_PORTS};
+pub use config::{Arg, CAST, Config, Filter, MAX_PORTS};
 pub use counter::{Counter, Counters};
 pub use facts::{Facts, Milestone, Milestones};
 pub use field::{ABSENT, Field, FieldSlot};

@@ -8,6 +8,8 @@ use core::mem::MaybeUninit;
 use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
 use ebpf_probes::{ABSENT, Arg, Config, Counter, Field, FieldSlot, Filter};
 
+use super::direct;
+
 /// Overridden by userspace before load.
 #[unsafe(no_mangle)]
 static CONFIG: Config = Config::UNRESOLVED;
@@ -68,6 +70,12 @@ pub(crate) fn is_whole() -> bool {
     config!(whole) != 0
 }
 
+/// The struct by which memory is read directly; 0 if it is not.
+#[inline(always)]
+pub(super) fn caster() -> u64 {
+    config!(cast)
+}
+
 /// Where a field lies.
 #[inline(always)]
 fn slot(field: Field) -> FieldSlot {
@@ -110,6 +118,12 @@ pub(crate) fn filter() -> &'static Filter {
 /// Reads kernel memory at an address.
 #[inline(always)]
 pub(crate) fn at<T: Copy>(address: Address) -> Option<T> {
+    if direct::is_possible() {
+        let mut value = MaybeUninit::uninit();
+        let failed = direct::copy(&mut value, size_of::<T>(), address);
+        // SAFETY: zeros or more were copied to all of it; every T read here is as below.
+        return if failed == 0 { Some(unsafe { value.assume_init() }) } else { None };
+    }
     // SAFETY: the helper checks the address and fails on one that cannot be read; every T read
     // here is a plain integer or an array of bytes, valid for any bit pattern.
     unsafe { bpf_probe_read_kernel(address.raw() as *const T) }.ok()
@@ -120,6 +134,9 @@ pub(crate) fn at<T: Copy>(address: Address) -> Option<T> {
 /// branch, which the verifier would have to follow.
 #[inline(always)]
 fn copy_bytes<T: Copy>(to: &mut T, size: u32, address: Address) -> u32 {
+    if direct::is_possible() {
+        return direct::copy(to, size as usize, address);
+    }
     // SAFETY: `size` is at most that of T in every call below; the helper checks the address, and
     // fills `to` with zeros where it fails; every T is valid for any bit pattern.
     let failed = unsafe {
@@ -177,8 +194,8 @@ pub(crate) fn read<T: Copy>(base: Address, field: Field) -> Option<T> {
     at(place(base, field))
 }
 
-/// The beginning of a `struct sock`, copied at once: what is at hand of each costs a helper call
-/// of its own otherwise.
+/// The beginning of a `struct sock`, copied at once where a helper reads: what is at hand of each
+/// costs a call of its own otherwise.
 pub(crate) struct SockHead {
     words: MaybeUninit<[u64; HEAD_WORDS]>,
     /// 1 if it could not be read; then it is all zeros.
@@ -195,7 +212,7 @@ impl SockHead {
     pub(crate) fn of(sk: Address) -> Self {
         // To fill it with zeros first would cost more than to copy.
         let mut words = MaybeUninit::uninit();
-        let failed = copy_at(&mut words, sk);
+        let failed = if direct::is_possible() { 0 } else { copy_at(&mut words, sk) };
         Self { words, failed }
     }
 
@@ -204,7 +221,11 @@ impl SockHead {
     pub(crate) fn copy<T: Copy>(&self, to: &mut T, sk: Address, field: Field) -> u32 {
         let at = slot(field).offset as usize;
         let fits = at.checked_add(size_of::<T>()).is_some_and(|end| end <= 8 * HEAD_WORDS);
-        if slot(field) == ABSENT || !fits || !at.is_multiple_of(align_of::<T>()) {
+        if direct::is_possible()
+            || slot(field) == ABSENT
+            || !fits
+            || !at.is_multiple_of(align_of::<T>())
+        {
             return copy::<T>(to, sk, field);
         }
         // SAFETY: what is read lies within the copy, which the helper fills with zeros where it

@@ -7,6 +7,7 @@
 use std::fs;
 
 use super::btf::Prototype;
+use super::direct::Direct;
 use super::hooks::{Hook, RETURNED};
 
 /// Says 1 on a kernel with PREEMPT_RT.
@@ -93,12 +94,14 @@ pub enum Unfit {
 }
 
 /// What may be used.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Means {
     /// What the user chose.
     pub choice: Choice,
     /// Programs that the kernel refused in every kind.
     pub excluded: Vec<&'static str>,
+    /// Whether programs may read the kernel's memory by instructions.
+    pub direct: bool,
     /// Why fentry is out of the question, if it is.
     hopeless: Option<Unfit>,
     /// Whether it is only where nothing is out of the ordinary.
@@ -108,13 +111,15 @@ pub struct Means {
 impl Means {
     /// What the user chose, on a kernel that has everything.
     pub fn new(choice: Choice) -> Self {
-        Self { choice, ..Self::default() }
+        let excluded = Vec::new();
+        Self { choice, excluded, direct: true, hopeless: None, ordinary_only: false }
     }
 
     /// What the user chose, on the running kernel.
     pub fn of_this_kernel(choice: Choice) -> Self {
         let realtime = fs::read_to_string(REALTIME).is_ok_and(|text| text.trim() == "1");
-        Self { hopeless: realtime.then_some(Unfit::Realtime), ..Self::new(choice) }
+        let hopeless = realtime.then_some(Unfit::Realtime);
+        Self { hopeless, direct: Direct::is_possible(), ..Self::new(choice) }
     }
 
     /// kprobes and nothing else, without some programs.

@@ -8,6 +8,7 @@ use ebpf_probes::{Arg, Config, Counter, Field, Milestone, Reason};
 
 use super::attach::{Attach, Means};
 use super::btf::KernelBtf;
+use super::direct::{self, Direct};
 use super::fields::{self, CountersError, FIELDS, FieldError, Need};
 use super::hooks::{self, Asked, Kind};
 use super::precision;
@@ -64,6 +65,8 @@ pub struct Plan {
     pub probes: Vec<PlannedProbe>,
     /// What the programs must know. The filter shows everything.
     pub config: Config,
+    /// What programs call to read the kernel's memory by instructions, if they can.
+    pub direct: Option<Direct>,
     /// Each argument that a program takes, and its position in the function's prototype.
     pub positions: Vec<(Arg, usize)>,
     /// Hooks that are missing.
@@ -83,7 +86,7 @@ impl Plan {
     pub fn wanted() -> Vec<&'static str> {
         let enumerators = Counter::ALL.iter().map(|counter| counter.enumerator());
         let structures = fields::structures().chain(hooks::structures());
-        let names = structures.chain(hooks::targets()).chain(enumerators);
+        let names = structures.chain(hooks::targets()).chain(enumerators).chain(direct::NAMES);
         let mut names: Vec<_> = names.collect();
         names.sort_unstable();
         names.dedup();
@@ -103,10 +106,11 @@ impl Plan {
     ///
     /// # Errors
     /// If a mandatory field is not to be had.
-    pub fn of_fields(btf: &KernelBtf) -> Result<Config, PlanError> {
+    pub fn of_fields(btf: &KernelBtf) -> Result<Self, PlanError> {
         let mut plan = Self::empty();
         plan.resolve_fields(btf)?;
-        Ok(plan.config)
+        plan.resolve_reading(btf, Direct::is_possible());
+        Ok(plan)
     }
 
     /// The plan for the kernel of these types, by these means.
@@ -116,6 +120,7 @@ impl Plan {
     pub fn resolve(btf: &KernelBtf, asked: Asked, means: &Means) -> Result<Self, PlanError> {
         let mut plan = Self::empty();
         plan.resolve_fields(btf)?;
+        plan.resolve_reading(btf, means.direct);
         plan.uncounted = fields::resolve_counters(btf, &mut plan.config).err();
         plan.resolve_hooks(btf, asked, means)?;
         let asked_for = |&reason: &Reason| asked.wants(reason);
@@ -135,6 +140,7 @@ impl Plan {
         Self {
             probes: Vec::new(),
             config: Config::UNRESOLVED,
+            direct: None,
             positions: Vec::new(),
             missing: Vec::new(),
             unknown: Vec::new(),
@@ -142,6 +148,11 @@ impl Plan {
             inferred: Vec::new(),
             unobservable: Vec::new(),
         }
+    }
+
+    fn resolve_reading(&mut self, btf: &KernelBtf, direct: bool) {
+        self.direct = direct.then(|| Direct::of(btf)).flatten();
+        self.config.cast = self.direct.map_or(0, |direct| direct.structure.into());
     }
 
     fn resolve_fields(&mut self, btf: &KernelBtf) -> Result<(), PlanError> {

@@ -11,13 +11,14 @@ use std::thread;
 use aya::programs::links::LinkError;
 use aya::programs::{Iter, ProgramError};
 use aya::{Btf, BtfError, Ebpf, EbpfError};
-use ebpf_probes::{ABSENT, Config, Field, ListenerRecord};
+use ebpf_probes::{ABSENT, Field, ListenerRecord};
 
 use crate::decode::{self, DecodeError, Listener};
 use crate::kernel::hooks::Asked;
 use crate::kernel::rights::Unmet;
-use crate::kernel::{KernelBtf, Plan, PlanError, Rights, fields};
+use crate::kernel::{Direct, KernelBtf, Plan, PlanError, Rights, direct, fields};
 use crate::source::live::application::needless;
+use crate::source::live::direct::resolve;
 use crate::source::live::programs::{OBJECT, loader};
 
 const PROGRAM: &str = "listeners";
@@ -76,14 +77,18 @@ pub(super) struct TcpIterator {
 impl TcpIterator {
     pub(super) fn load() -> Result<Self, IteratorError> {
         Rights::read().check_without_hooks()?;
-        let (config, types) = thread::scope(|scope| {
+        let (plan, types) = thread::scope(|scope| {
             // aya wants all of the kernel's types, to find one function among them.
             let types = scope.spawn(Btf::from_sys_fs);
             (fields(), types.join().unwrap_or_else(|panic| resume_unwind(panic)))
         });
-        let (config, types) = (config?, types.map_err(IteratorError::Kind)?);
+        let (Plan { config, direct, .. }, types) = (plan?, types.map_err(IteratorError::Kind)?);
         if config.fields[Field::SockState as usize] == ABSENT {
             return Err(IteratorError::State);
+        }
+        let mut object = OBJECT.to_vec();
+        if let Some(Direct { function, .. }) = direct {
+            resolve(&mut object, function);
         }
         let mut loader = loader();
         for map in needless(Asked::default()) {
@@ -96,7 +101,7 @@ impl TcpIterator {
             .map_max_entries("TOTALS", 1)
             .map_max_entries("OVERFLOW", 1)
             .map_max_entries("COUNTS", 1)
-            .load(OBJECT)
+            .load(&object)
             .map_err(IteratorError::Object)?;
         program(&mut ebpf)?.load(KIND, &types).map_err(|error| match error {
             ProgramError::Btf(error) => IteratorError::Kind(error),
@@ -116,8 +121,8 @@ impl TcpIterator {
 }
 
 /// Where this kernel's fields are.
-fn fields() -> Result<Config, PlanError> {
-    let names: Vec<_> = fields::structures().collect();
+fn fields() -> Result<Plan, PlanError> {
+    let names: Vec<_> = fields::structures().chain(direct::NAMES).collect();
     Plan::of_fields(&KernelBtf::open(&names)?)
 }
 

@@ -40,6 +40,7 @@ mod attaching;
 mod books;
 mod cost;
 mod diagnostics;
+pub(crate) mod direct;
 mod error;
 mod hook;
 mod kinds;

@@ -39,11 +39,13 @@ impl KernelBtf {
 
     /// Whether the kernel has a struct of this name, and not only a pointer to one.
     pub fn has_struct(&self, structure: &str) -> bool {
-        self.kept
-            .get(structure)
-            .into_iter()
-            .flatten()
-            .any(|(_, kind)| matches!(kind, Type::Struct(_)))
+        self.structure(structure).is_some()
+    }
+
+    /// The id of a struct among the kernel's types, of one if there are several.
+    pub fn structure(&self, name: &str) -> Option<u32> {
+        let named = self.kept.get(name).into_iter().flatten();
+        named.filter(|(_, kind)| matches!(kind, Type::Struct(_))).map(|(id, _)| *id).next()
     }
 
     fn member(&self, structure: &str, path: &str) -> Result<(FieldSlot, Type), LookupError> {

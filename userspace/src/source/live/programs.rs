@@ -20,9 +20,9 @@ use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::hook::{Hook, Hooked};
-use super::{application, books, kinds};
+use super::{application, books, direct, kinds};
 use crate::kernel::hooks::Kind;
-use crate::kernel::{Plan, PlannedProbe};
+use crate::kernel::{Direct, Plan, PlannedProbe};
 use crate::source::Settings;
 
 /// Levels as aya-log numbers them. At the lowest the verifier removes the code that would log.
@@ -86,11 +86,15 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     if let Some(rows) = settings.rows {
         loader.map_max_entries("TOTALS", rows);
     }
+    let mut object = kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?;
+    if let Some(Direct { function, .. }) = plan.direct {
+        direct::resolve(&mut object, function);
+    }
     let ebpf = loader
         .btf(None)
         .override_global("CONFIG", config.as_bytes(), true)
         .override_global("AYA_LOG_LEVEL", &level, true)
-        .load(&kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?)
+        .load(&object)
         .map_err(|source| ProgramsError::Object(Box::new(source)))?;
     let types = kinds::types(&plan.probes).map_err(ProgramsError::Types)?;
     let mut attached = Attached(ebpf);
