@@ -19,6 +19,7 @@ mod listener_record;
 mod nature;
 mod reason;
 mod record;
+mod told;
 
 pub use application::{
     ASKED_MAX, ListenerKey, QUEUED_MAX, Untimed, WAIT_BUCKETS, WAITS_MAX, WaitCount, WaitKey,
@@ -40,3 +41,4 @@ pub use record::{
     Loss, OVERFLOW_MAX, RATE_NS, RATES_MAX, Rate, RateKey, TOTALS_MAX, TotalCounts, TotalKey,
     Unknown, WAKE_NS,
 };
+pub use told::Told;

@@ -58,11 +58,16 @@ const KEEP_OUT_BITS: u64 = {
     bits
 };
 
+/// Whether a drop with the reason of this number keeps out a client that wants to connect.
+pub(crate) const fn keeps_out(reason: u16) -> bool {
+    reason < Reason::FIRST_NOTICE && KEEP_OUT_BITS >> (reason & 63) & 1 != 0
+}
+
 impl Reason {
     /// Whether such a drop keeps out a client that wants to connect.
     #[must_use]
     pub const fn keeps_out(self) -> bool {
-        !self.is_notice() && KEEP_OUT_BITS >> (self as u16 & 63) & 1 != 0
+        keeps_out(self as u16)
     }
 
     /// The stage that it belongs to; `None` if that depends on the packet.

@@ -5,7 +5,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
 use aya_log_ebpf::debug;
 use ebpf_probes::{
-    DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, Stage, Verdict,
+    DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, Told, Verdict,
 };
 
 use super::slot::{Ends, Slot};
@@ -29,20 +29,36 @@ pub(crate) fn lost(loss: Loss) {
 }
 
 /// Counts and reports an event. A notice that nobody asked for is only counted, and only where it
-/// explains a counter. Kept out of line: the judges are many, and this is long.
-#[inline(never)]
+/// explains a counter.
+#[inline(always)]
 pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     let wanted = !verdict.reason.is_notice() || is_noticed(read::filter(), verdict.reason as u16);
     // Whoever got in is forgotten, whether or not anybody wants to hear of it.
     let recovers = matches!(verdict.reason, Reason::ClientRecovered);
-    if !wanted && !recovers && verdict.moves.is_empty() {
+    if wanted || recovers || !verdict.moves.is_empty() {
+        debug!(
+            (),
+            "{}: reason {}, milestones 0x{:x}",
+            function.name(),
+            verdict.reason as u16,
+            slot.facts.passed.0
+        );
+        slot.told = Told::new(verdict, function);
+        tell(slot);
+    }
+}
+
+/// Tells what the slot says is to be told. Kept out of line: the judges are many, and this is long.
+#[inline(never)]
+fn tell(slot: &mut Slot) {
+    let told = slot.told;
+    if recent::count(slot.sk, told) {
         return;
     }
-    if recent::count(slot.sk, verdict) {
-        return;
-    }
+    let wanted = !told.is_notice() || is_noticed(read::filter(), told.reason());
+    let recovers = told.is(Reason::ClientRecovered);
     let age = recent::age();
-    let interruptible = matches!(verdict.reason, Reason::Accepted);
+    let interruptible = told.is(Reason::Accepted);
     let Some(record) = RECORD.get_ptr_mut(u32::from(interruptible)) else { return };
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program. Until the record
     // is out softirqs are off, or else it is a kprobe's, which keeps other threads off this CPU and
@@ -51,15 +67,12 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
     // SAFETY: the helpers take no pointers.
     (record.boot_ns, record.cpu) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_smp_processor_id()) };
     record.unknown = 0;
-    let milestones = slot.facts.passed.0;
-    record.milestones = milestones;
-    record.reason = verdict.reason as u16;
-    record.stage = verdict.stage as u8;
-    record.evidence = verdict.evidence as u8;
-    record.function = function as u8;
+    record.milestones = slot.facts.passed.0;
+    (record.reason, record.stage) = (told.reason(), told.stage());
+    (record.evidence, record.function) = (told.evidence(), told.function());
     record.padding = [0; 2];
     (record.attempt, record.first_ns) = (0, 0);
-    let refuses = refuses(verdict);
+    let refuses = told.refuses();
     // What becomes of each client is wanted, or else only what is told one by one.
     let followed = recovers || refuses && follows_clients(read::filter());
     let closed = listener::identify(slot.sk, slot.skb, record);
@@ -75,22 +88,14 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
             return;
         }
     } else if followed {
-        clients::refused(record, verdict.reason.keeps_out());
+        clients::refused(record, told.keeps_out());
     }
     record.shown = u8::from(shows(read::filter(), record));
-    debug!(
-        (),
-        "{}: reason {}, milestones 0x{:x}, listener's port {}",
-        function.name(),
-        verdict.reason as u16,
-        milestones,
-        record.bound_port
-    );
-    let row = totals::count(record, verdict.moves, interruptible);
+    let row = totals::count(record, told.moves(), interruptible);
     if let Some(row) = &row
         && !closed
     {
-        recent::remember(slot.sk, verdict, age, row.nth, record.shown);
+        recent::remember(slot.sk, told, age, row.nth, record.shown);
     }
     if record.shown == 0 {
         return;
@@ -106,16 +111,10 @@ pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
         packet::describe(slot, record);
     }
     if refuses && !followed {
-        clients::refused(record, verdict.reason.keeps_out());
+        clients::refused(record, told.keeps_out());
     }
     listener::describe(slot.sk, slot.skb, &slot.queues, record);
     ring::submit(record, nth);
-}
-
-/// Whether it turns away a packet of a client.
-#[inline(always)]
-pub(crate) fn refuses(verdict: &Verdict) -> bool {
-    !verdict.reason.is_notice() && !matches!(verdict.stage, Stage::Request)
 }
 
 /// Whether anything comes of such an event. Where that is known beforehand the verifier has nothing

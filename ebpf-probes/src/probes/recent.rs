@@ -9,7 +9,7 @@ use core::arch::asm;
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, PerCpuArray};
-use ebpf_probes::{Config, Milestone, Milestones, Verdict};
+use ebpf_probes::{Config, Milestone, Milestones, Told};
 
 use super::read::{self, Address};
 use super::{clients, output, totals};
@@ -25,8 +25,8 @@ struct Recent {
     listener: u64,
     /// Before which end of a listener that was known.
     age: u64,
-    /// What had happened to it, as [`number`] writes it.
-    verdict: u64,
+    /// What had happened to it.
+    told: Told,
     /// The row's number on this CPU.
     nth: u32,
     /// 1 if the filter shows it.
@@ -67,26 +67,18 @@ pub(crate) fn age() -> u64 {
 
 /// Whether all that happens to a listener for one reason is alike: nobody asks who its clients are.
 #[inline(always)]
-fn is_usable(verdict: &Verdict) -> bool {
+fn is_usable(told: Told) -> bool {
     let filter = read::filter();
     Milestones(read::watched()).has(Milestone::ListenerEnded)
-        && !verdict.reason.is_notice()
+        && !told.is_notice()
         && read::detail() != Config::ALL_DETAIL
         && !output::follows_clients(filter)
         && !output::asks_for_ends(filter)
 }
 
 #[inline(always)]
-const fn number(verdict: &Verdict) -> u64 {
-    verdict.reason as u64
-        | (verdict.stage as u64) << 16
-        | (verdict.evidence as u64) << 24
-        | (verdict.moves.0 as u64) << 32
-}
-
-#[inline(always)]
-fn place(sk: Address, verdict: &Verdict) -> Option<&'static mut Recent> {
-    let nth = sk.raw() >> 7 ^ sk.raw() >> 11 ^ verdict.reason as u64;
+fn place(sk: Address, told: Told) -> Option<&'static mut Recent> {
+    let nth = sk.raw() >> 7 ^ sk.raw() >> 11 ^ u64::from(told.reason());
     let recent = RECENT.get_ptr_mut(nth as u32 & (ROWS - 1))?;
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program. Only notices are
     // told of with softirqs on, and they are not looked for here.
@@ -96,12 +88,12 @@ fn place(sk: Address, verdict: &Verdict) -> Option<&'static mut Recent> {
 /// Counts an event in the row of one like it; false if there was none lately, or if it may get a
 /// record of its own.
 #[inline(always)]
-pub(crate) fn count(sk: Address, verdict: &Verdict) -> bool {
-    if sk.is_null() || !is_usable(verdict) {
+pub(crate) fn count(sk: Address, told: Told) -> bool {
+    if sk.is_null() || !is_usable(told) {
         return false;
     }
-    let Some(recent) = place(sk, verdict) else { return false };
-    if recent.listener != sk.raw() || recent.verdict != number(verdict) || recent.age != age() {
+    let Some(recent) = place(sk, told) else { return false };
+    if recent.listener != sk.raw() || recent.told != told || recent.age != age() {
         return false;
     }
     let Some(counts) = totals::at(recent.nth) else { return false };
@@ -112,7 +104,7 @@ pub(crate) fn count(sk: Address, verdict: &Verdict) -> bool {
             if now >= counts.shut_until_ns {
                 return false;
             }
-            if output::refuses(verdict) {
+            if told.refuses() {
                 clients::pass_over(now);
             }
         }
@@ -124,14 +116,14 @@ pub(crate) fn count(sk: Address, verdict: &Verdict) -> bool {
 
 /// Remembers where such an event was counted, as it was known at an age.
 #[inline(always)]
-pub(crate) fn remember(sk: Address, verdict: &Verdict, age: u64, nth: u32, shown: u8) {
-    if !is_usable(verdict) {
+pub(crate) fn remember(sk: Address, told: Told, age: u64, nth: u32, shown: u8) {
+    if !is_usable(told) {
         return;
     }
-    if let Some(recent) = place(sk, verdict) {
+    if let Some(recent) = place(sk, told) {
         recent.listener = sk.raw();
         recent.age = age;
-        recent.verdict = number(verdict);
+        recent.told = told;
         recent.nth = nth;
         recent.shown = shown.into();
     }

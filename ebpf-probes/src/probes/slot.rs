@@ -8,7 +8,7 @@
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
-use ebpf_probes::{Counter, Facts, Function, Loss, Milestone, Milestones};
+use ebpf_probes::{Counter, Facts, Function, Loss, Milestone, Milestones, Told};
 
 use super::output;
 use super::read::{self, Address};
@@ -142,6 +142,8 @@ pub(crate) struct Slot {
     pub(crate) counters: [u64; Counter::COUNT],
     /// Queue lengths at a refusal inside.
     pub(crate) queues: Queues,
+    /// What is to be told of it.
+    pub(crate) told: Told,
     /// What the probes saw so far.
     pub(crate) facts: Facts,
 }
