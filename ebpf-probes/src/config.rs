@@ -4,7 +4,7 @@
 //! values and prunes what they switch off.
 
 use crate::counter::Counter;
-use crate::field::{ABSENT, Field, FieldSlot};
+use crate::field::{Field, FieldSlot};
 
 /// A value that a probe takes from its function: an argument, or what it returned. Where it lies in
 /// the probe's context depends on the prototype and on the kind of probe.
@@ -261,30 +261,23 @@ pub struct Config {
     pub detail: u64,
     /// 1 if calls are judged where they return and hooked only there, as fexit allows, else 0.
     pub whole: u64,
-    /// Number of the struct by which kernel memory is read directly (see [`CAST`]); 0 where it is
-    /// read through a helper.
-    pub cast: u64,
+    /// 1 if every call that tests for a cookie is watched, else 0.
+    pub cookies: u64,
+    /// Byte offset of each [`Field`], [`NOWHERE`] if unknown.
+    pub offsets: [u64; Field::COUNT],
+    /// How many bits each [`Field`] lacks to 64.
+    pub lacks: [u64; Field::COUNT],
+    /// Byte offset of each [`Counter`] in the per-CPU array, [`NOWHERE`] if unknown.
+    pub counters: [u64; Counter::COUNT],
+    /// From a `struct bpf_array` to its table of per-CPU pointers, in bytes; [`NOWHERE`] if unknown.
+    pub percpu_pointers: u64,
     /// What is shown.
     pub filter: Filter,
-    /// Byte offset and width of each [`Field`].
-    pub fields: [FieldSlot; Field::COUNT],
-    /// Byte offset of each [`Counter`] in the per-CPU array, `u32::MAX` if unknown.
-    pub counters: [u32; Counter::COUNT],
-    /// From a `struct bpf_array` to its table of per-CPU pointers, in bytes; `u32::MAX` if unknown.
-    pub percpu_pointers: u32,
-    /// Which 64-bit word of the probe's context holds each [`Arg`], from 0.
-    pub args: [u8; ARGS_PADDED],
 }
 
-/// What the object calls where it wants `bpf_rdonly_cast` (kernel/bpf/helpers.c, since 6.2): no
-/// helper has this number. Userspace puts the kernel's own number of the function there before load.
-pub const CAST: u32 = 0x005d_ca57;
-
-/// As many as make the whole a multiple of 8 bytes, behind all that is 4 bytes wide.
-const ARGS_PADDED: usize = {
-    let before = 4 * (Counter::COUNT + 1);
-    (before + Arg::COUNT).next_multiple_of(8) - before
-};
+/// The offset of what this kernel does not have. Added to an address of the kernel's, or to NULL, it
+/// leads to where the kernel has no memory, so that what is read there fails like any other read.
+pub const NOWHERE: u64 = 1 << 62;
 
 impl Config {
     /// A record of every event.
@@ -295,13 +288,19 @@ impl Config {
         watched: 0,
         detail: Self::ALL_DETAIL,
         whole: 0,
-        cast: 0,
+        cookies: 0,
+        offsets: [NOWHERE; Field::COUNT],
+        lacks: [0; Field::COUNT],
+        counters: [NOWHERE; Counter::COUNT],
+        percpu_pointers: NOWHERE,
         filter: Filter::ALL,
-        fields: [ABSENT; Field::COUNT],
-        counters: [u32::MAX; Counter::COUNT],
-        percpu_pointers: u32::MAX,
-        args: [u8::MAX; ARGS_PADDED],
     };
+
+    /// Notes where a field lies.
+    pub const fn place(&mut self, field: Field, slot: FieldSlot) {
+        self.offsets[field as usize] = slot.offset as u64;
+        self.lacks[field as usize] = 64 - 8 * if slot.size < 8 { slot.size as u64 } else { 8 };
+    }
 
     /// The bytes that replace the global in the object before load.
     #[must_use]
@@ -314,7 +313,6 @@ impl Config {
 
 // No byte of the global is padding: it is handed over as bytes.
 const _: () = assert!(
-    size_of::<Config>()
-        == 4 * 8 + size_of::<Filter>() + 8 * Field::COUNT + 4 * Counter::COUNT + 4 + ARGS_PADDED
+    size_of::<Config>() == 8 * (5 + 2 * Field::COUNT + Counter::COUNT) + size_of::<Filter>()
 );
 const _: () = assert!(size_of::<Filter>() == 4 * 16 + 2 * 8 + 4 * 4 + 2 * MAX_PORTS);

@@ -17,6 +17,7 @@ mod facts;
 mod field;
 mod listener_record;
 mod nature;
+mod open;
 mod reason;
 mod record;
 mod told;
@@ -30,11 +31,12 @@ pub use classify::{
     cookie_check, is_told_by_way, request_error, request_removed, request_timer,
     request_timer_ended, syn_recv_sock,
 };
-pub use config::{Arg, CAST, Config, Filter, MAX_PORTS};
+pub use config::{Arg, Config, Filter, MAX_PORTS, NOWHERE};
 pub use counter::{Counter, Counters};
 pub use facts::{Facts, Milestone, Milestones};
 pub use field::{ABSENT, Field, FieldSlot};
 pub use listener_record::ListenerRecord;
+pub use open::{OPEN_ARG, OPEN_READ, READ_MAX};
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
 pub use record::{
     CLIENT_FORGOTTEN_NS, CLIENTS_MAX, COUNTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT,

@@ -22,7 +22,7 @@ const MOVES: u32 = 48;
 impl Told {
     /// What is to be told.
     #[must_use]
-    #[inline(always)]
+    #[inline]
     pub const fn new(verdict: &Verdict, function: Function) -> Self {
         Self(
             verdict.reason as u64
@@ -33,40 +33,40 @@ impl Told {
         )
     }
 
-    /// All of it; no two that differ have the same.
-    #[must_use]
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-
     /// The number of its [`Reason`].
     #[must_use]
     pub const fn reason(self) -> u16 {
-        self.0 as u16
+        let [low, high, ..] = self.0.to_le_bytes();
+        u16::from_le_bytes([low, high])
     }
 
     /// The number of its [`Stage`].
     #[must_use]
     pub const fn stage(self) -> u8 {
-        (self.0 >> STAGE) as u8
+        self.byte(STAGE)
     }
 
     /// The number of its [`Evidence`](crate::Evidence).
     #[must_use]
     pub const fn evidence(self) -> u8 {
-        (self.0 >> EVIDENCE) as u8
+        self.byte(EVIDENCE)
     }
 
     /// The number of its [`Function`].
     #[must_use]
     pub const fn function(self) -> u8 {
-        (self.0 >> FUNCTION) as u8
+        self.byte(FUNCTION)
+    }
+
+    const fn byte(self, shift: u32) -> u8 {
+        (self.0 >> shift).to_le_bytes()[0]
     }
 
     /// The counters that this very event moved by one.
     #[must_use]
     pub const fn moves(self) -> Counters {
-        Counters((self.0 >> MOVES) as u16)
+        let [.., low, high] = self.0.to_le_bytes();
+        Counters(u16::from_le_bytes([low, high]))
     }
 
     /// Whether it is this reason.

@@ -24,20 +24,12 @@ fn cpu_offset() -> Option<u64> {
     if known != 0 {
         return Some(known);
     }
-    let map = number_of(&raw const CPU_OFFSET as u64)?;
-    let pointers = Address::new(map).add(read::percpu_pointers()?);
-    let offset = number_of(kept as u64)?.wrapping_sub(read::at::<u64>(pointers)?);
+    let map = Address::new(read::number(&raw const CPU_OFFSET as u64));
+    let pointer = read::at::<u64>(read::percpu_pointers(map))?;
+    let offset = read::number(kept as u64).wrapping_sub(pointer);
     // SAFETY: as above.
     unsafe { *kept = offset };
     Some(offset)
-}
-
-/// The number behind a pointer that the verifier tracks: it forbids to calculate with such a
-/// pointer, but not with bytes that were read from memory.
-#[inline(always)]
-fn number_of(pointer: u64) -> Option<u64> {
-    let held = core::hint::black_box(pointer);
-    read::at(Address::new(&raw const held as u64))
 }
 
 /// Reads these counters of the listener's namespace on this CPU; false where that is impossible.
@@ -55,11 +47,8 @@ pub(crate) fn read<const N: usize>(
     while nth < N {
         let counter = which[nth];
         nth += 1;
-        match read::counter_offset(counter) {
-            Some(at) => match read::at(base.add(at)) {
-                Some(value) => into[counter as usize] = value,
-                None => return false,
-            },
+        match read::at(read::counter(base, counter)) {
+            Some(value) => into[counter as usize] = value,
             None if counter.is_everywhere() => return false,
             None => {}
         }

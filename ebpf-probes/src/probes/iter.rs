@@ -5,7 +5,6 @@
 //! arguments of a system call, that is the same on every kernel (include/linux/bpf.h).
 
 use core::ffi::c_void;
-use core::hint::black_box;
 
 use aya_ebpf::bindings::seq_file;
 use aya_ebpf::helpers::generated::bpf_seq_write;
@@ -38,10 +37,7 @@ struct Meta {
 extern "C" fn listeners(ctx: *const Context) -> i32 {
     // SAFETY: the kernel calls this with such a context, and the verifier checks each access.
     let (seq, sk, uid) = unsafe { ((*(*ctx).meta).seq, (*ctx).sk, (*ctx).uid) };
-    // The verifier tracks what kind of pointer `sk` is, and forbids to calculate with it. The same
-    // bytes read from memory are a number.
-    let held = black_box(sk);
-    let sk = read::at(Address::new(&raw const held as u64)).map_or(Address::NULL, Address::new);
+    let sk = Address::new(read::number(sk));
     // The call after the last socket has none.
     if sk.is_null() {
         return 0;

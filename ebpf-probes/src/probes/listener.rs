@@ -3,7 +3,7 @@
 use ebpf_probes::{DropRecord, Field, ListenerKey, Unknown};
 
 use super::packet::{self, AF_INET6, mapped};
-use super::read::{self, Address, SockHead};
+use super::read::{self, Address, Number};
 use super::slot::Queues;
 
 /// `IPPROTO_TCP`. The code of requests and queues serves other protocols too.
@@ -93,14 +93,10 @@ pub(crate) fn key(sk: Address) -> ListenerKey {
 #[inline(always)]
 pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) -> bool {
     record.listener = sk.raw();
-    let head = SockHead::of(sk);
-    let mut net = 0_u64;
-    head.copy(&mut net, sk, Field::SockNet);
-    // Some packets are thrown away before their listener is known.
-    let net = if sk.is_null() { packet::net(skb) } else { Address::new(net) };
+    let net = net(sk, skb);
     let socket = read::pointer(sk, Field::SockSocket);
     let inode = read::place(socket, Field::SocketInode);
-    record.unknown |= bound(sk, &head, record)
+    record.unknown |= bound(sk, record)
         | Unknown::Inode.if_failed(number(&mut record.inode, inode, Field::InodeNumber))
         | Unknown::Netns.if_failed(read::copy(&mut record.netns, net, Field::NetInum));
     record.bound_port == 0 && record.unknown & Unknown::Bound.bit() == 0
@@ -134,7 +130,7 @@ pub(crate) fn describe(sk: Address, skb: Address, queues: &Queues, record: &mut 
 }
 
 #[inline(always)]
-fn number<T: Copy + Default>(to: &mut T, base: Address, field: Field) -> u32 {
+fn number<T: Number>(to: &mut T, base: Address, field: Field) -> u32 {
     read::copy_number(to, base, field)
 }
 
@@ -160,17 +156,16 @@ fn lengths(sk: Address, taken: &Queues, record: &mut DropRecord) -> u32 {
 }
 
 #[inline(always)]
-fn bound(sk: Address, head: &SockHead, record: &mut DropRecord) -> u32 {
+fn bound(sk: Address, record: &mut DropRecord) -> u32 {
     let mut family = 0_u16;
-    let mut failed = head.failed
-        | head.copy(&mut family, sk, Field::SockFamily)
-        | head.copy(&mut record.bound_port, sk, Field::SockPort);
+    let mut failed = read::copy(&mut family, sk, Field::SockFamily)
+        | read::copy(&mut record.bound_port, sk, Field::SockPort);
     if family == AF_INET6 {
-        failed |= head.copy(&mut record.bound, sk, Field::SockLocalV6);
+        failed |= read::copy(&mut record.bound, sk, Field::SockLocalV6);
         record.bound_family = 6;
     } else {
         let mut address = [0; 4];
-        failed |= head.copy(&mut address, sk, Field::SockLocalV4);
+        failed |= read::copy(&mut address, sk, Field::SockLocalV4);
         record.bound = mapped(address);
         record.bound_family = 4;
     }

@@ -7,7 +7,6 @@ mod conn_request;
 mod cookie_check;
 mod counters;
 mod detail;
-mod direct;
 mod hook;
 mod iter;
 mod listen;

@@ -10,20 +10,24 @@ use super::slot::{Ends, Slot};
 /// `AF_INET6` (include/linux/socket.h).
 pub(crate) const AF_INET6: u16 = 10;
 
-/// What stands before an IPv4 address that is written as an IPv6 one: `::ffff:0:0/96` as a number.
-/// Numbers and not arrays, because those are filled and copied byte by byte.
-const MAPPED: u128 = u128::from_ne_bytes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0]);
+/// An address as two numbers: arrays are filled and copied byte by byte, and the target has none of
+/// 128 bits.
+#[inline(always)]
+fn halves(address: &[u8; 16]) -> [u64; 2] {
+    // SAFETY: both are 16 bytes of plain data; the reference is read unaligned.
+    unsafe { (&raw const *address).cast::<[u64; 2]>().read_unaligned() }
+}
 
-/// The bytes that it takes up.
-const PREFIX: u128 = u128::from_ne_bytes([
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0,
-]);
+/// What stands before an IPv4 address that is written as an IPv6 one (`::ffff:0:0/96`), the last 32
+/// bits of it.
+const MAPPED: u32 = u32::from_ne_bytes([0, 0, 0xff, 0xff]);
 
 /// An IPv4 address as IPv6 address. Both stand in the same order in memory.
 #[inline(always)]
 pub(crate) fn mapped(v4: [u8; 4]) -> [u8; 16] {
-    const LAST: u32 = if cfg!(target_endian = "little") { 96 } else { 0 };
-    (MAPPED | u128::from(u32::from_ne_bytes(v4)) << LAST).to_ne_bytes()
+    let words = [0, 0, MAPPED, u32::from_ne_bytes(v4)];
+    // SAFETY: both are 16 bytes of plain data.
+    unsafe { core::mem::transmute(words) }
 }
 
 /// Finds out who talks to whom, from the headers of a packet that reached TCP.
@@ -179,7 +183,8 @@ pub(crate) fn is_v6(sock: Address) -> bool {
 
 #[inline(always)]
 fn is_mapped(address: &[u8; 16]) -> bool {
-    u128::from_ne_bytes(*address) & PREFIX == MAPPED
+    let [network, rest] = halves(address);
+    network == 0 && rest as u32 == MAPPED
 }
 
 #[inline(always)]

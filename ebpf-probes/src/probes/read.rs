@@ -3,12 +3,10 @@
 //! A read goes from a base address by a [`Field`]; where the field lies is data of this kernel.
 //! A field that is absent and a read that fails are both `None`, never a made-up value.
 
+use core::arch::asm;
 use core::mem::MaybeUninit;
 
-use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
-use ebpf_probes::{ABSENT, Arg, Config, Counter, Field, FieldSlot, Filter};
-
-use super::direct;
+use ebpf_probes::{Config, Counter, Field, Filter, OPEN_READ, READ_MAX};
 
 /// Overridden by userspace before load.
 #[unsafe(no_mangle)]
@@ -70,42 +68,22 @@ pub(crate) fn is_whole() -> bool {
     config!(whole) != 0
 }
 
-/// The struct by which memory is read directly; 0 if it is not.
+/// Whether every call that tests for a cookie is watched.
 #[inline(always)]
-pub(super) fn caster() -> u64 {
-    config!(cast)
+pub(crate) fn sees_cookies() -> bool {
+    config!(cookies) != 0
 }
 
-/// Where a field lies.
+/// The address of a counter, from that of all; nowhere if its place is not known.
 #[inline(always)]
-fn slot(field: Field) -> FieldSlot {
-    config!(fields[field as usize])
+pub(crate) fn counter(counters: Address, which: Counter) -> Address {
+    counters.add(config!(counters[which as usize]))
 }
 
-/// Byte offset of a counter, if known.
+/// The address of the per-CPU pointers in a `struct bpf_array`; nowhere if that is not known.
 #[inline(always)]
-pub(crate) fn counter_offset(counter: Counter) -> Option<u64> {
-    let offset = config!(counters[counter as usize]);
-    if offset == u32::MAX { None } else { Some(offset.into()) }
-}
-
-/// Byte offset of the per-CPU pointers in a `struct bpf_array`, if known.
-#[inline(always)]
-pub(crate) fn percpu_pointers() -> Option<u64> {
-    let offset = config!(percpu_pointers);
-    if offset == u32::MAX { None } else { Some(offset.into()) }
-}
-
-/// Which word of the context holds a value.
-#[inline(always)]
-pub(crate) fn word(arg: Arg) -> u8 {
-    config!(args[arg as usize])
-}
-
-/// Whether any program in use takes a value.
-#[inline(always)]
-pub(crate) fn is_taken(arg: Arg) -> bool {
-    word(arg) != u8::MAX
+pub(crate) fn percpu_pointers(array: Address) -> Address {
+    array.add(config!(percpu_pointers))
 }
 
 /// What is shown.
@@ -115,40 +93,84 @@ pub(crate) fn filter() -> &'static Filter {
     unsafe { &*core::hint::black_box(&raw const CONFIG.filter) }
 }
 
+/// The number behind a pointer that the verifier tracks: it forbids to calculate with such a pointer,
+/// but not with one that was negated.
+#[inline(always)]
+pub(crate) fn number(pointer: u64) -> u64 {
+    let mut number = pointer;
+    // SAFETY: calculates with registers only.
+    unsafe {
+        asm!(
+            "{number} = -{number}",
+            "{number} = -{number}",
+            number = inout(reg) number,
+            options(pure, nomem, nostack),
+        );
+    }
+    number
+}
+
+/// The read that userspace makes one by a helper or a direct one: see [`OPEN_READ`].
+macro_rules! open_read {
+    ($address:ident, $size:literal, [$($load:literal),+]) => {{
+        let mut room = MaybeUninit::<[u64; 2]>::uninit();
+        let (low, high): (u64, u64);
+        // SAFETY: the helper writes at most the 16 bytes of `room`, and what is loaded of them it
+        // has written, with zeros where it cannot read; a direct read is checked by the verifier,
+        // and gives zero where there is nothing. Both take any address.
+        unsafe {
+            asm!(
+                "r1 = {to}",
+                "r2 = {open}",
+                "call 113",
+                $($load,)+
+                to = in(reg) room.as_mut_ptr(),
+                open = const OPEN_READ + $size,
+                inlateout("r3") $address.raw() => _,
+                lateout("r0") low,
+                out("r1") high,
+                out("r2") _,
+                out("r4") _,
+                out("r5") _,
+            );
+        }
+        [low, high]
+    }};
+}
+
+/// Reads kernel memory at an address, and says 1 if there is none at such an address: a number and
+/// not an error, so that the many copies into a record do not branch, which the verifier would have
+/// to follow. What cannot be read is zero.
+#[inline(always)]
+fn fetch<T: Copy>(address: Address) -> (T, u32) {
+    const { assert!(size_of::<T>() as u32 <= READ_MAX) };
+    let words = match size_of::<T>() {
+        1 => open_read!(address, 1, ["r0 = *(u8 *)({to} + 0)"]),
+        2 => open_read!(address, 2, ["r0 = *(u16 *)({to} + 0)"]),
+        4 => open_read!(address, 4, ["r0 = *(u32 *)({to} + 0)"]),
+        8 => open_read!(address, 8, ["r0 = *(u64 *)({to} + 0)"]),
+        _ => open_read!(address, 16, ["r1 = *(u64 *)({to} + 8)", "r0 = *(u64 *)({to} + 0)"]),
+    };
+    // SAFETY: `words` is as large as the largest T, the target is little-endian, and every T read
+    // here is a plain integer or an array of them, valid for any bit pattern.
+    let value = unsafe { (&raw const words).cast::<T>().read() };
+    // The upper half of all addresses is the kernel's.
+    (value, (!address.raw() >> 63) as u32)
+}
+
 /// Reads kernel memory at an address.
 #[inline(always)]
 pub(crate) fn at<T: Copy>(address: Address) -> Option<T> {
-    if direct::is_possible() {
-        let mut value = MaybeUninit::uninit();
-        let failed = direct::copy(&mut value, size_of::<T>(), address);
-        // SAFETY: zeros or more were copied to all of it; every T read here is as below.
-        return if failed == 0 { Some(unsafe { value.assume_init() }) } else { None };
-    }
-    // SAFETY: the helper checks the address and fails on one that cannot be read; every T read
-    // here is a plain integer or an array of bytes, valid for any bit pattern.
-    unsafe { bpf_probe_read_kernel(address.raw() as *const T) }.ok()
+    let (value, failed) = fetch(address);
+    if failed == 0 { Some(value) } else { None }
 }
 
-/// Copies kernel memory at an address, the first `size` bytes of `to`. Says 1 if that failed, and
-/// leaves zeros then; a number and not an error, so that the many copies into a record do not
-/// branch, which the verifier would have to follow.
-#[inline(always)]
-fn copy_bytes<T: Copy>(to: &mut T, size: u32, address: Address) -> u32 {
-    if direct::is_possible() {
-        return direct::copy(to, size as usize, address);
-    }
-    // SAFETY: `size` is at most that of T in every call below; the helper checks the address, and
-    // fills `to` with zeros where it fails; every T is valid for any bit pattern.
-    let failed = unsafe {
-        generated::bpf_probe_read_kernel((&raw mut *to).cast(), size, address.raw() as *const _)
-    };
-    u32::from(failed != 0)
-}
-
-/// Copies what lies at an address; 1 if that failed.
+/// Copies what lies at an address; 1 if that failed, which leaves zeros.
 #[inline(always)]
 pub(crate) fn copy_at<T: Copy>(to: &mut T, address: Address) -> u32 {
-    copy_bytes(to, size_of::<T>() as u32, address)
+    let (value, failed) = fetch(address);
+    *to = value;
+    failed
 }
 
 /// Copies a field whose width is the same on every kernel; 1 if that failed.
@@ -157,35 +179,46 @@ pub(crate) fn copy<T: Copy>(to: &mut T, base: Address, field: Field) -> u32 {
     copy_at(to, place(base, field))
 }
 
-/// Copies a number that is narrower on some kernels; 1 if that failed.
-#[inline(always)]
-pub(crate) fn copy_number<T: Copy + Default>(to: &mut T, base: Address, field: Field) -> u32 {
-    let size = slot(field).size;
-    *to = T::default();
-    // Little-endian: the bytes that a narrower field lacks are the upper ones.
-    if size == 0 || size as usize > size_of::<T>() {
-        1
-    } else {
-        copy_bytes(to, size, place(base, field))
+/// A number of 32 or 64 bits.
+pub(crate) trait Number {
+    /// Its lowest bits.
+    fn truncated(number: u64) -> Self;
+}
+
+impl Number for u32 {
+    #[inline(always)]
+    fn truncated(number: u64) -> Self {
+        number as Self
     }
 }
 
-/// The address of a field. No kernel memory lies where an absent field, or one of NULL, would.
+impl Number for u64 {
+    #[inline(always)]
+    fn truncated(number: u64) -> Self {
+        number
+    }
+}
+
+/// Copies a number that is narrower on some kernels; 1 if that failed. Memory of the same struct
+/// lies behind it, which is read too.
+#[inline(always)]
+pub(crate) fn copy_number<T: Number>(to: &mut T, base: Address, field: Field) -> u32 {
+    let (wide, failed) = fetch::<u64>(place(base, field));
+    let lacks = config!(lacks[field as usize]) & 63;
+    *to = T::truncated(wide << lacks >> lacks);
+    failed
+}
+
+/// The address of a field; nowhere if it is not known.
 #[inline(always)]
 pub(crate) fn place(base: Address, field: Field) -> Address {
-    let slot = slot(field);
-    if slot == ABSENT { Address::NULL } else { base.add(slot.offset.into()) }
+    base.add(config!(offsets[field as usize]))
 }
 
-/// The address of the struct whose field lies at an address.
+/// The address of the struct whose field lies at an address; nowhere if that is not known.
 #[inline(always)]
 pub(crate) fn container(address: Address, field: Field) -> Address {
-    let slot = slot(field);
-    if slot == ABSENT {
-        Address::NULL
-    } else {
-        Address::new(address.raw().wrapping_sub(slot.offset.into()))
-    }
+    Address::new(address.raw().wrapping_sub(config!(offsets[field as usize])))
 }
 
 /// Reads a field whose width is the same on every kernel.
@@ -194,51 +227,9 @@ pub(crate) fn read<T: Copy>(base: Address, field: Field) -> Option<T> {
     at(place(base, field))
 }
 
-/// The beginning of a `struct sock`, copied at once where a helper reads: what is at hand of each
-/// costs a call of its own otherwise.
-pub(crate) struct SockHead {
-    words: MaybeUninit<[u64; HEAD_WORDS]>,
-    /// 1 if it could not be read; then it is all zeros.
-    pub(crate) failed: u32,
-}
-
-/// As far as the namespace on all kernels so far; an IPv6 address lies behind, but the stack of a
-/// program and of what it calls is 512 bytes.
-const HEAD_WORDS: usize = 7;
-
-impl SockHead {
-    /// Copies that of a socket.
-    #[inline(always)]
-    pub(crate) fn of(sk: Address) -> Self {
-        // To fill it with zeros first would cost more than to copy.
-        let mut words = MaybeUninit::uninit();
-        let failed = if direct::is_possible() { 0 } else { copy_at(&mut words, sk) };
-        Self { words, failed }
-    }
-
-    /// A field that lies in it; else it is read by itself. 1 if that failed.
-    #[inline(always)]
-    pub(crate) fn copy<T: Copy>(&self, to: &mut T, sk: Address, field: Field) -> u32 {
-        let at = slot(field).offset as usize;
-        let fits = at.checked_add(size_of::<T>()).is_some_and(|end| end <= 8 * HEAD_WORDS);
-        if direct::is_possible()
-            || slot(field) == ABSENT
-            || !fits
-            || !at.is_multiple_of(align_of::<T>())
-        {
-            return copy::<T>(to, sk, field);
-        }
-        // SAFETY: what is read lies within the copy, which the helper fills with zeros where it
-        // fails, and is aligned; every T is plain data.
-        *to = unsafe { (&raw const self.words).cast::<u8>().add(at).cast::<T>().read() };
-        0
-    }
-}
-
 /// Reads a field that is a pointer; NULL if that failed.
 #[inline(always)]
 pub(crate) fn pointer(base: Address, field: Field) -> Address {
-    let mut pointer = 0;
-    copy::<u64>(&mut pointer, base, field);
+    let (pointer, _) = fetch(place(base, field));
     Address::new(pointer)
 }

@@ -3,7 +3,7 @@
 //! Its first test is the accept queue. It is called for the last ACK of a request, for a cookie and
 //! for a Fast Open SYN, and judged where these are; here only where that is not watched.
 
-use ebpf_probes::{Arg, Field, Function, Milestone, Milestones, syn_recv_sock};
+use ebpf_probes::{Field, Function, Milestone, Milestones, syn_recv_sock};
 
 use super::read::{self, Address};
 use super::slot::{self, Outer, Slot};
@@ -59,10 +59,9 @@ pub(crate) fn exit_whole(
         return;
     }
     // Where all calls are watched this one had begun before they were.
-    let watched = read::is_taken(Arg::CookieV4Sk) && read::is_taken(Arg::CookieV6Sk);
     // What the IPv6 function handed on to the IPv4 one is told already.
     let handed_on = matches!(outer, Outer::V6SynRecvSock) && packet::is_v4(skb);
-    if watched || handed_on {
+    if read::sees_cookies() || handed_on {
         return;
     }
     let Some(slot) = slot::open(outer, sk, skb) else { return };

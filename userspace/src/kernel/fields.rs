@@ -4,7 +4,7 @@
 //! change the width of some, but have renamed none of them; when one does, its older spelling
 //! stays as a second entry with the commit that renamed it. The offset is never written here.
 
-use ebpf_probes::{ABSENT, Config, Counter, Field, FieldSlot};
+use ebpf_probes::{Config, Counter, Field, FieldSlot, NOWHERE};
 
 use super::btf::{KernelBtf, LookupError};
 
@@ -270,7 +270,7 @@ pub fn structures() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// If they cannot be read from a probe on this kernel.
 pub fn resolve_counters(btf: &KernelBtf, config: &mut Config) -> Result<(), CountersError> {
-    if config.fields[Field::NetStatistics as usize] == ABSENT {
+    if config.offsets[Field::NetStatistics as usize] == NOWHERE {
         return Err(CountersError::Pointer);
     }
     let each = btf.element(COUNTERS.0, COUNTERS.1)?;
@@ -282,17 +282,18 @@ pub fn resolve_counters(btf: &KernelBtf, config: &mut Config) -> Result<(), Coun
     let names: [&str; Counter::COUNT] = std::array::from_fn(|n| Counter::ALL[n].enumerator());
     for (n, index) in btf.enumerators(names).into_iter().enumerate() {
         if index.is_none() && !Counter::ALL[n].is_everywhere() {
-            offsets[n] = u32::MAX;
+            offsets[n] = NOWHERE;
             continue;
         }
         let index = index.ok_or(CountersError::Enumerator(names[n]))?;
         offsets[n] = index
             .checked_mul(each.size)
             .and_then(|bytes| bytes.checked_add(each.offset))
+            .map(u64::from)
             .ok_or(CountersError::Enumerator(names[n]))?;
     }
     config.counters = offsets;
-    config.percpu_pointers = pointers;
+    config.percpu_pointers = pointers.into();
     Ok(())
 }
 

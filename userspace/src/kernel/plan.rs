@@ -11,6 +11,7 @@ use super::btf::KernelBtf;
 use super::direct::{self, Direct};
 use super::fields::{self, CountersError, FIELDS, FieldError, Need};
 use super::hooks::{self, Asked, Kind};
+use super::layout::Layout;
 use super::precision;
 
 mod error;
@@ -65,8 +66,8 @@ pub struct Plan {
     pub probes: Vec<PlannedProbe>,
     /// What the programs must know. The filter shows everything.
     pub config: Config,
-    /// What programs call to read the kernel's memory by instructions, if they can.
-    pub direct: Option<Direct>,
+    /// What is written into their instructions.
+    pub layout: Layout,
     /// Each argument that a program takes, and its position in the function's prototype.
     pub positions: Vec<(Arg, usize)>,
     /// Hooks that are missing.
@@ -140,7 +141,7 @@ impl Plan {
         Self {
             probes: Vec::new(),
             config: Config::UNRESOLVED,
-            direct: None,
+            layout: Layout::UNRESOLVED,
             positions: Vec::new(),
             missing: Vec::new(),
             unknown: Vec::new(),
@@ -151,14 +152,16 @@ impl Plan {
     }
 
     fn resolve_reading(&mut self, btf: &KernelBtf, direct: bool) {
-        self.direct = direct.then(|| Direct::of(btf)).flatten();
-        self.config.cast = self.direct.map_or(0, |direct| direct.structure.into());
+        self.layout.direct = direct.then(|| Direct::of(btf)).flatten();
     }
 
     fn resolve_fields(&mut self, btf: &KernelBtf) -> Result<(), PlanError> {
         for row in FIELDS {
             match row.resolve(btf) {
-                Ok(slot) => self.config.fields[row.field as usize] = slot,
+                Ok(slot) => {
+                    self.layout.fields[row.field as usize] = slot;
+                    self.config.place(row.field, slot);
+                }
                 Err(_) if row.need == Need::IfPresent => {}
                 Err(why) if row.need == Need::Optional => {
                     self.unknown.push(MissingField { field: row.field, why });

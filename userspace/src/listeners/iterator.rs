@@ -16,9 +16,9 @@ use ebpf_probes::{ABSENT, Field, ListenerRecord};
 use crate::decode::{self, DecodeError, Listener};
 use crate::kernel::hooks::Asked;
 use crate::kernel::rights::Unmet;
-use crate::kernel::{Direct, KernelBtf, Plan, PlanError, Rights, direct, fields};
+use crate::kernel::{KernelBtf, Plan, PlanError, Rights, direct, fields};
 use crate::source::live::application::needless;
-use crate::source::live::direct::resolve;
+use crate::source::live::open::fill;
 use crate::source::live::programs::{OBJECT, loader};
 
 const PROGRAM: &str = "listeners";
@@ -52,6 +52,9 @@ pub enum IteratorError {
     /// Maps could not be made, or the object is damaged.
     #[error("failed to load the BPF object")]
     Object(#[source] EbpfError),
+    /// The object is none.
+    #[error("failed to find the instructions of the BPF object: it is damaged")]
+    Damaged,
     /// The object was built from other sources.
     #[error("failed to find BPF program {PROGRAM} in the object")]
     Absent,
@@ -82,14 +85,12 @@ impl TcpIterator {
             let types = scope.spawn(Btf::from_sys_fs);
             (fields(), types.join().unwrap_or_else(|panic| resume_unwind(panic)))
         });
-        let (Plan { config, direct, .. }, types) = (plan?, types.map_err(IteratorError::Kind)?);
-        if config.fields[Field::SockState as usize] == ABSENT {
+        let (Plan { config, layout, .. }, types) = (plan?, types.map_err(IteratorError::Kind)?);
+        if layout.field(Field::SockState) == ABSENT {
             return Err(IteratorError::State);
         }
         let mut object = OBJECT.to_vec();
-        if let Some(Direct { function, .. }) = direct {
-            resolve(&mut object, function);
-        }
+        fill(&mut object, &layout).ok_or(IteratorError::Damaged)?;
         let mut loader = loader();
         for map in needless(Asked::default()) {
             loader.map_max_entries(map, 1);

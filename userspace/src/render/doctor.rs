@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use ebpf_probes::{Counter, Reason};
+use ebpf_probes::{Counter, NOWHERE, Reason};
 
 use super::Foreign;
 use super::paragraph::paragraph;
@@ -179,7 +179,7 @@ fn slugs(reasons: &[Reason]) -> Vec<&'static str> {
 
 /// The counters that the probes cannot read, because this kernel has none of that name.
 fn unread(plan: &Plan) -> Vec<&'static str> {
-    let unread = |counter: &&Counter| plan.config.counters[**counter as usize] == u32::MAX;
+    let unread = |counter: &&Counter| plan.config.counters[**counter as usize] == NOWHERE;
     Counter::ALL.iter().filter(unread).map(|counter| counter.name()).collect()
 }
 

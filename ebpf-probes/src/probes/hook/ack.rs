@@ -1,66 +1,65 @@
 //! Hooks on what a packet for a request passes.
 
-use ebpf_probes::{Arg, Function, Milestone};
+use ebpf_probes::{Function, Milestone};
 
-use super::{address, returned, returned_error, returned_true, value};
 use crate::probes::slot::{self, Outer};
 use crate::probes::{check_req, request, syn_recv_sock};
 
 entry!(check_req, ctx => check_req::enter(
-    address(&ctx, Arg::CheckReqSk),
-    address(&ctx, Arg::CheckReqSkb),
-    address(&ctx, Arg::CheckReqReq),
-    value(&ctx, Arg::CheckReqFastopen) as u8 != 0,
-    address(&ctx, Arg::CheckReqStolen),
+    address!(ctx, CheckReqSk),
+    address!(ctx, CheckReqSkb),
+    address!(ctx, CheckReqReq),
+    value!(ctx, CheckReqFastopen) as u8 != 0,
+    address!(ctx, CheckReqStolen),
 ));
-exit!(check_req_exit, ctx => check_req::exit(returned(&ctx, Arg::CheckReqReturned)));
+exit!(check_req_exit, ctx => check_req::exit(address!(ctx, CheckReqReturned)));
 
 entry!(v4_syn_recv_sock, ctx => syn_recv_sock::enter(
     Outer::V4SynRecvSock,
-    address(&ctx, Arg::V4SynRecvSk),
-    address(&ctx, Arg::V4SynRecvSkb),
+    address!(ctx, V4SynRecvSk),
+    address!(ctx, V4SynRecvSkb),
 ));
 exit!(v4_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
     Outer::V4SynRecvSock,
     Function::TcpV4SynRecvSock,
-    returned(&ctx, Arg::V4SynRecvSockReturned),
+    address!(ctx, V4SynRecvSockReturned),
 ));
 entry!(v6_syn_recv_sock, ctx => syn_recv_sock::enter(
     Outer::V6SynRecvSock,
-    address(&ctx, Arg::V6SynRecvSk),
-    address(&ctx, Arg::V6SynRecvSkb),
+    address!(ctx, V6SynRecvSk),
+    address!(ctx, V6SynRecvSkb),
 ));
 exit!(v6_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
     Outer::V6SynRecvSock,
     Function::TcpV6SynRecvSock,
-    returned(&ctx, Arg::V6SynRecvSockReturned),
+    address!(ctx, V6SynRecvSockReturned),
 ));
 
 exit!(v4_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
     Outer::V4SynRecvSock,
     Function::TcpV4SynRecvSock,
-    (address(&ctx, Arg::V4SynRecvSk), address(&ctx, Arg::V4SynRecvSkb)),
-    returned(&ctx, Arg::V4SynRecvSockReturned),
+    (address!(ctx, V4SynRecvSk), address!(ctx, V4SynRecvSkb)),
+    address!(ctx, V4SynRecvSockReturned),
 ));
 exit!(v6_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
     Outer::V6SynRecvSock,
     Function::TcpV6SynRecvSock,
-    (address(&ctx, Arg::V6SynRecvSk), address(&ctx, Arg::V6SynRecvSkb)),
-    returned(&ctx, Arg::V6SynRecvSockReturned),
+    (address!(ctx, V6SynRecvSk), address!(ctx, V6SynRecvSkb)),
+    address!(ctx, V6SynRecvSockReturned),
 ));
 
 entry!(child_created, _ctx => syn_recv_sock::pass(Milestone::ChildCreated));
 entry!(route_asked, _ctx => syn_recv_sock::pass(Milestone::RouteAsked));
-entry!(child_thrown_away, ctx => syn_recv_sock::thrown_away(address(&ctx, Arg::ForcedCloseSk)));
-exit!(md5_keys_copied_exit, ctx => if returned_error(&ctx, Arg::Md5KeysCopiedReturned) {
+entry!(child_thrown_away, ctx => syn_recv_sock::thrown_away(address!(ctx, ForcedCloseSk)));
+exit!(md5_keys_copied_exit, ctx => if returned_error!(ctx, Md5KeysCopiedReturned) {
     syn_recv_sock::pass(Milestone::ChildKeyFailed);
 });
 
-exit!(request_dropped_exit, ctx => if returned_true(&ctx, Arg::RequestDroppedReturned) {
+exit!(request_dropped_exit, ctx => if returned_true!(ctx, RequestDroppedReturned) {
     request::removed();
 });
 passed!(synack_resent, [CheckReq, RequestTimer], SynAckResent);
-exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true(&ctx, Arg::RateLimitedReturned)));
+exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true!(ctx, RateLimitedReturned)));
 passed!(ack_v4_sent, [CheckReq], AckSent);
 passed!(ack_v6_sent, [CheckReq], AckSent);
 passed!(challenge_sent, [CheckReq], ChallengeSent);

@@ -1,27 +1,26 @@
 //! Hooks on what an ACK with a cookie passes.
 
-use ebpf_probes::{Arg, Function, Milestone};
+use ebpf_probes::{Function, Milestone};
 
-use super::{address, returned};
 use crate::probes::cookie_check;
 use crate::probes::read::Address;
 use crate::probes::slot::{self, Outer};
 
 entry!(cookie_v4, ctx => cookie_check::enter(
-    address(&ctx, Arg::CookieV4Sk),
-    address(&ctx, Arg::CookieV4Skb),
+    address!(ctx, CookieV4Sk),
+    address!(ctx, CookieV4Skb),
 ));
-exit!(cookie_v4_exit, ctx => cookie_check::exit(Function::CookieV4Check, returned(&ctx, Arg::CookieV4Returned)));
+exit!(cookie_v4_exit, ctx => cookie_check::exit(Function::CookieV4Check, address!(ctx, CookieV4Returned)));
 entry!(cookie_v6, ctx => cookie_check::enter(
-    address(&ctx, Arg::CookieV6Sk),
-    address(&ctx, Arg::CookieV6Skb),
+    address!(ctx, CookieV6Sk),
+    address!(ctx, CookieV6Skb),
 ));
-exit!(cookie_v6_exit, ctx => cookie_check::exit(Function::CookieV6Check, returned(&ctx, Arg::CookieV6Returned)));
+exit!(cookie_v6_exit, ctx => cookie_check::exit(Function::CookieV6Check, address!(ctx, CookieV6Returned)));
 
-exit!(cookie_v4_checked_exit, ctx => checked(returned(&ctx, Arg::CookieV4CheckedReturned)));
-exit!(cookie_v6_checked_exit, ctx => checked(returned(&ctx, Arg::CookieV6CheckedReturned)));
-exit!(cookie_request_exit, ctx => request_made(returned(&ctx, Arg::CookieRequestReturned)));
-exit!(bpf_cookie_request_exit, ctx => request_made(returned(&ctx, Arg::BpfCookieRequestReturned)));
+exit!(cookie_v4_checked_exit, ctx => checked(address!(ctx, CookieV4CheckedReturned)));
+exit!(cookie_v6_checked_exit, ctx => checked(address!(ctx, CookieV6CheckedReturned)));
+exit!(cookie_request_exit, ctx => request_made(address!(ctx, CookieRequestReturned)));
+exit!(bpf_cookie_request_exit, ctx => request_made(address!(ctx, BpfCookieRequestReturned)));
 passed!(cookie_child, [CookieCheck], CookieChild);
 
 /// `__cookie_v4_check` or `__cookie_v6_check` returned the MSS in the cookie, or 0: an `int`.

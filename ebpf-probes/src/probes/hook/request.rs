@@ -1,37 +1,36 @@
 //! Hooks on what a request passes without a packet of its client.
 
-use ebpf_probes::{Arg, Milestone};
+use ebpf_probes::Milestone;
 
-use super::{address, returned, returned_error};
 use crate::probes::slot::{self, Outer};
 use crate::probes::{recent, request};
 
-entry!(request_timer, ctx => request::enter_timer(address(&ctx, Arg::RequestTimerTimer)));
+entry!(request_timer, ctx => request::enter_timer(address!(ctx, RequestTimerTimer)));
 exit!(request_timer_exit, _ctx => request::exit_timer());
 passed!(request_timed_out, [RequestTimer], TimedOut);
-exit!(synack_repeated_exit, ctx => request::synack_resent(returned_error(&ctx, Arg::SynackRepeatedReturned)));
-exit!(request_cloned_exit, ctx => request::cloned(returned(&ctx, Arg::RequestClonedReturned)));
+exit!(synack_repeated_exit, ctx => request::synack_resent(returned_error!(ctx, SynackRepeatedReturned)));
+exit!(request_cloned_exit, ctx => request::cloned(address!(ctx, RequestClonedReturned)));
 
-entry!(request_error, ctx => request::enter_error(address(&ctx, Arg::RequestErrorSk)));
+entry!(request_error, ctx => request::enter_error(address!(ctx, RequestErrorSk)));
 exit!(request_error_exit, _ctx => slot::shut(Outer::RequestError));
 
 entry!(request_removal, ctx => request::enter_removal(
-    address(&ctx, Arg::RemovalSk),
-    address(&ctx, Arg::RemovalReq),
+    address!(ctx, RemovalSk),
+    address!(ctx, RemovalReq),
 ));
 exit!(request_removal_exit, _ctx => request::exit_removal());
 entry!(request_removal_and_put, ctx => request::enter_removal_and_put(
-    address(&ctx, Arg::RemovalAndPutSk),
-    address(&ctx, Arg::RemovalAndPutReq),
+    address!(ctx, RemovalAndPutSk),
+    address!(ctx, RemovalAndPutReq),
 ));
 exit!(request_removal_and_put_exit, _ctx => request::exit_removal());
-entry!(request_destroyed, ctx => request::destroyed(address(&ctx, Arg::AbortSk)));
+entry!(request_destroyed, ctx => request::destroyed(address!(ctx, AbortSk)));
 
 entry!(child_forgotten, ctx => request::forgotten(
-    address(&ctx, Arg::ChildForgetSk),
-    address(&ctx, Arg::ChildForgetReq),
-    address(&ctx, Arg::ChildForgetChild),
+    address!(ctx, ChildForgetSk),
+    address!(ctx, ChildForgetReq),
+    address!(ctx, ChildForgetChild),
 ));
-entry!(accept_entered, ctx => request::accepting(address(&ctx, Arg::AcceptSk)));
-entry!(accepted, ctx => request::accepted(address(&ctx, Arg::GraftSk)));
+entry!(accept_entered, ctx => request::accepting(address!(ctx, AcceptSk)));
+entry!(accepted, ctx => request::accepted(address!(ctx, GraftSk)));
 entry!(listener_ended, _ctx => recent::ended());

@@ -1,8 +1,7 @@
 //! Hooks on what a SYN passes.
 
-use ebpf_probes::{Arg, Function, Milestone};
+use ebpf_probes::{Function, Milestone};
 
-use super::{address, returned, returned_error, returned_true};
 use crate::probes::conn_request;
 use crate::probes::slot::{self, Outer};
 
@@ -13,103 +12,103 @@ const QUEUEING: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnReq
 
 entry!(v4_conn_request, ctx => conn_request::enter_wrapper(
     Outer::V4ConnRequest,
-    address(&ctx, Arg::V4ConnRequestSk),
-    address(&ctx, Arg::V4ConnRequestSkb),
+    address!(ctx, V4ConnRequestSk),
+    address!(ctx, V4ConnRequestSkb),
 ));
 exit!(v4_conn_request_exit, _ctx =>
     conn_request::exit_wrapper(Outer::V4ConnRequest, Function::TcpV4ConnRequest));
 entry!(v6_conn_request, ctx => conn_request::enter_wrapper(
     Outer::V6ConnRequest,
-    address(&ctx, Arg::V6ConnRequestSk),
-    address(&ctx, Arg::V6ConnRequestSkb),
+    address!(ctx, V6ConnRequestSk),
+    address!(ctx, V6ConnRequestSkb),
 ));
 exit!(v6_conn_request_exit, _ctx =>
     conn_request::exit_wrapper(Outer::V6ConnRequest, Function::TcpV6ConnRequest));
 entry!(subflow_v4_conn_request, ctx => conn_request::enter_wrapper(
     Outer::V4ConnRequest,
-    address(&ctx, Arg::SubflowV4Sk),
-    address(&ctx, Arg::SubflowV4Skb),
+    address!(ctx, SubflowV4Sk),
+    address!(ctx, SubflowV4Skb),
 ));
 exit!(subflow_v4_conn_request_exit, _ctx =>
     conn_request::exit_wrapper(Outer::V4ConnRequest, Function::SubflowV4ConnRequest));
 entry!(subflow_v6_conn_request, ctx => conn_request::enter_wrapper(
     Outer::V6ConnRequest,
-    address(&ctx, Arg::SubflowV6Sk),
-    address(&ctx, Arg::SubflowV6Skb),
+    address!(ctx, SubflowV6Sk),
+    address!(ctx, SubflowV6Skb),
 ));
 exit!(subflow_v6_conn_request_exit, _ctx =>
     conn_request::exit_wrapper(Outer::V6ConnRequest, Function::SubflowV6ConnRequest));
 exit!(v4_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V4ConnRequest,
     Function::TcpV4ConnRequest,
-    address(&ctx, Arg::V4ConnRequestSk),
-    address(&ctx, Arg::V4ConnRequestSkb),
+    address!(ctx, V4ConnRequestSk),
+    address!(ctx, V4ConnRequestSkb),
 ));
 exit!(v6_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V6ConnRequest,
     Function::TcpV6ConnRequest,
-    address(&ctx, Arg::V6ConnRequestSk),
-    address(&ctx, Arg::V6ConnRequestSkb),
+    address!(ctx, V6ConnRequestSk),
+    address!(ctx, V6ConnRequestSkb),
 ));
 exit!(subflow_v4_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V4ConnRequest,
     Function::SubflowV4ConnRequest,
-    address(&ctx, Arg::SubflowV4Sk),
-    address(&ctx, Arg::SubflowV4Skb),
+    address!(ctx, SubflowV4Sk),
+    address!(ctx, SubflowV4Skb),
 ));
 exit!(subflow_v6_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V6ConnRequest,
     Function::SubflowV6ConnRequest,
-    address(&ctx, Arg::SubflowV6Sk),
-    address(&ctx, Arg::SubflowV6Skb),
+    address!(ctx, SubflowV6Sk),
+    address!(ctx, SubflowV6Skb),
 ));
 entry!(conn_request, ctx => conn_request::enter(
-    address(&ctx, Arg::ConnRequestSk),
-    address(&ctx, Arg::ConnRequestSkb),
+    address!(ctx, ConnRequestSk),
+    address!(ctx, ConnRequestSkb),
 ));
 exit!(conn_request_exit, _ctx => conn_request::exit());
 
 exit!(flood_action_exit, ctx => slot::pass(
     Outer::ConnRequest,
-    if returned_true(&ctx, Arg::FloodActionReturned) { Milestone::FloodCookie } else { Milestone::FloodRefused },
+    if returned_true!(ctx, FloodActionReturned) { Milestone::FloodCookie } else { Milestone::FloodRefused },
 ));
 exit!(request_allocated_exit, ctx => {
-    conn_request::allocated(returned(&ctx, Arg::RequestAllocatedReturned).is_null());
+    conn_request::allocated(address!(ctx, RequestAllocatedReturned).is_null());
 });
-exit!(lsm_asked_exit, ctx => if returned_error(&ctx, Arg::LsmAskedReturned) {
+exit!(lsm_asked_exit, ctx => if returned_error!(ctx, LsmAskedReturned) {
     slot::pass_innermost(ALLOCATING, Milestone::LsmDenied);
 });
-exit!(route_v4_exit, ctx => if returned(&ctx, Arg::RouteV4Returned).is_null() {
+exit!(route_v4_exit, ctx => if address!(ctx, RouteV4Returned).is_null() {
     slot::pass(Outer::ConnRequest, Milestone::NoRoute);
 });
-exit!(route_v6_exit, ctx => if returned(&ctx, Arg::RouteV6Returned).is_null() {
+exit!(route_v6_exit, ctx => if address!(ctx, RouteV6Returned).is_null() {
     slot::pass(Outer::ConnRequest, Milestone::NoRoute);
 });
-exit!(mptcp_asked_exit, ctx => if returned_error(&ctx, Arg::MptcpAskedReturned) {
+exit!(mptcp_asked_exit, ctx => if returned_error!(ctx, MptcpAskedReturned) {
     slot::pass(Outer::ConnRequest, Milestone::MptcpRefused);
 });
-exit!(auth_options_exit, ctx => if returned_error(&ctx, Arg::AuthOptionsReturned) {
+exit!(auth_options_exit, ctx => if returned_error!(ctx, AuthOptionsReturned) {
     slot::pass(Outer::ConnRequest, Milestone::AuthOptionBad);
 });
-exit!(peer_proven_exit, ctx => if !returned_true(&ctx, Arg::PeerProvenReturned) {
+exit!(peer_proven_exit, ctx => if !returned_true!(ctx, PeerProvenReturned) {
     slot::pass(Outer::ConnRequest, Milestone::PeerUnproven);
 });
 passed!(request_queued, [ConnRequest], RequestQueued);
 exit!(request_queued_exit, ctx => {
     slot::pass(Outer::ConnRequest, Milestone::RequestQueued);
-    if !returned_true(&ctx, Arg::RequestQueuedReturned) {
+    if !returned_true!(ctx, RequestQueuedReturned) {
         slot::pass(Outer::ConnRequest, Milestone::QueueRaceLost);
     }
 });
 exit!(child_queued_exit, ctx => slot::pass_innermost(
     QUEUEING,
-    if returned(&ctx, Arg::ChildQueuedReturned).is_null() { Milestone::ChildQueueClosed } else { Milestone::ChildQueued },
+    if address!(ctx, ChildQueuedReturned).is_null() { Milestone::ChildQueueClosed } else { Milestone::ChildQueued },
 ));
 passed!(synack_made, [ConnRequest], SynAckMade);
-exit!(synack_v4_exit, ctx => if returned_error(&ctx, Arg::SynackV4Returned) {
+exit!(synack_v4_exit, ctx => if returned_error!(ctx, SynackV4Returned) {
     slot::pass(Outer::ConnRequest, Milestone::SynAckFailed);
 });
-exit!(synack_v6_exit, ctx => if returned_error(&ctx, Arg::SynackV6Returned) {
+exit!(synack_v6_exit, ctx => if returned_error!(ctx, SynackV6Returned) {
     slot::pass(Outer::ConnRequest, Milestone::SynAckFailed);
 });
 passed!(cookie_v4_made, [ConnRequest], CookieMade);

@@ -3,7 +3,7 @@
 
 use std::slice;
 
-use ebpf_probes::Field;
+use ebpf_probes::{Arg, Field};
 
 use super::{HookError, MissingHook, Plan, PlanError, PlannedProbe};
 use crate::kernel::attach::{self, Attach, Means};
@@ -59,6 +59,8 @@ impl Plan {
                 Outcome::Missing(why) => failed.push((hook, why)),
             }
         }
+        let cookies = [Arg::CookieV4Sk, Arg::CookieV6Sk];
+        self.config.cookies = cookies.iter().all(|&arg| self.layout.takes(arg)).into();
         for (hook, why) in failed {
             let [target, ..] = *hook.targets else { continue };
             let [(program, _), ..] = *hook.programs else { continue };
@@ -103,7 +105,7 @@ impl Plan {
         if hook.programs.iter().any(|(program, _)| means.excluded.contains(program)) {
             return Outcome::Missing(HookError::Excluded);
         }
-        let has_ipv6 = self.config.fields[Field::SockLocalV6 as usize] != ebpf_probes::ABSENT;
+        let has_ipv6 = self.layout.field(Field::SockLocalV6) != ebpf_probes::ABSENT;
         let mut newest = None;
         let mut impossible = false;
         for &target in hook.targets {
@@ -172,7 +174,7 @@ impl Plan {
             positions.push((arg, position));
         }
         for (arg, word) in words {
-            self.config.args[arg as usize] = word;
+            self.layout.args[arg as usize] = Some(word);
         }
         self.positions.extend(positions);
         Ok(Fit { attach, ordinary: attach::is_ordinary(hook, prototype) })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ebpf_probes::{ABSENT, Counter, Reason};
+use ebpf_probes::{ABSENT, Counter, NOWHERE, Reason};
 
 use super::{Kind, Plan};
 use crate::kernel::fields::FIELDS;
@@ -33,7 +33,7 @@ impl Plan {
     fn fields(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in FIELDS {
             let (structure, path) = row.name();
-            let slot = self.config.fields[row.field as usize];
+            let slot = self.layout.field(row.field);
             if slot != ABSENT {
                 writeln!(f, "field {structure}.{path} at {} size {}", slot.offset, slot.size)?;
             } else if let Some(missing) = self.unknown.iter().find(|m| m.field == row.field) {
@@ -49,7 +49,7 @@ impl Plan {
         }
         for &counter in Counter::ALL {
             match self.config.counters[counter as usize] {
-                u32::MAX => writeln!(f, "counter {} unknown", counter.name())?,
+                NOWHERE => writeln!(f, "counter {} unknown", counter.name())?,
                 offset => writeln!(f, "counter {} at {offset}", counter.name())?,
             }
         }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use ebpf_probes::Reason::*;
-use ebpf_probes::{ABSENT, Arg, Counter, Field, Milestone, Reason};
+use ebpf_probes::{ABSENT, Arg, Counter, Field, Milestone, NOWHERE, Reason};
 
 use super::model::Model;
 use super::{Plan, PlanError};
@@ -33,7 +33,7 @@ fn a_kernel_that_has_everything_needs_nothing_else() {
     // One row is for kernels that queue without saying so, one for those without counters, and
     // one, of two programs, for those that test signatures in a function per family.
     assert_eq!(plan.probes.len(), programs - 4);
-    assert!(plan.config.fields.iter().all(|slot| *slot != ABSENT));
+    assert!(plan.layout.fields.iter().all(|slot| *slot != ABSENT));
     assert_eq!(plan.config.counters, [160, 168, 600, 32, 800, 216, 8, 808, 816]);
     assert_eq!(plan.config.percpu_pointers, 48);
     let provided = hooks::all().flat_map(|hook| hook.provides).copied();
@@ -45,7 +45,7 @@ fn a_kernel_that_has_everything_needs_nothing_else() {
 fn slots_are_those_of_the_model() {
     let plan = Model::default().plan().unwrap();
     let slot = |field: Field| {
-        let slot = plan.config.fields[field as usize];
+        let slot = plan.layout.field(field);
         (slot.offset, slot.size)
     };
     assert_eq!(slot(Field::SockNet), (48, 8));
@@ -57,7 +57,7 @@ fn slots_are_those_of_the_model() {
     // From the socket, which is not the first member in the model.
     assert_eq!(slot(Field::SocketInode).0, 16);
     let wide = Model { int_sysctls: true, ..Model::default() }.plan().unwrap();
-    assert_eq!(wide.config.fields[Field::NetSyncookies as usize].size, 4);
+    assert_eq!(wide.layout.field(Field::NetSyncookies).size, 4);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn an_optional_field_that_is_missing_is_reported() {
     let plan = plan.plan().unwrap();
     let fields: Vec<_> = plan.unknown.iter().map(|missing| missing.field).collect();
     assert_eq!(fields, [Field::InodeNumber, Field::NetSyncookies]);
-    assert_eq!(plan.config.fields[Field::InodeNumber as usize], ABSENT);
+    assert_eq!(plan.layout.field(Field::InodeNumber), ABSENT);
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn without_counters_another_milestone_stands_in() {
     for lost in ["LINUX_MIB_LISTENDROPS", "net_statistics", "mibs", "pptrs"] {
         let plan = Model { without: &[lost], ..Model::default() }.plan().unwrap();
         assert!(plan.uncounted.is_some(), "{lost}");
-        assert_eq!(plan.config.counters, [u32::MAX; Counter::COUNT], "{lost}");
-        assert_eq!(plan.config.percpu_pointers, u32::MAX, "{lost}");
+        assert_eq!(plan.config.counters, [NOWHERE; Counter::COUNT], "{lost}");
+        assert_eq!(plan.config.percpu_pointers, NOWHERE, "{lost}");
         assert!(plan.watches(Milestone::SynAckMade), "{lost}");
         let inferred = [SynRetransmitRatelimited, AckOutOfWindow, CookieAckDupChild];
         assert_eq!(plan.inferred, inferred, "{lost}");

@@ -28,7 +28,11 @@ pub(super) fn attach(settings: &Settings) -> Result<(Plan, Attached), LiveError>
             .and_then(|program| plan.probes.iter().find(|probe| probe.program == program));
         match refused {
             // Whatever was wrong, it may have been this; nothing is lost without it but time.
-            Some(_) if plan.direct.is_some() && !error.is_of_attaching() && !error.is_denial() => {
+            Some(_)
+                if plan.layout.direct.is_some()
+                    && !error.is_of_attaching()
+                    && !error.is_denial() =>
+            {
                 means.direct = false;
             }
             // Where fentry alone is wanted, and refused of what is nothing special, the kernel's own

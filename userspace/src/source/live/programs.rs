@@ -20,9 +20,9 @@ use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::hook::{Hook, Hooked};
-use super::{application, books, direct, kinds};
+use super::{application, books, kinds, open};
 use crate::kernel::hooks::Kind;
-use crate::kernel::{Direct, Plan, PlannedProbe};
+use crate::kernel::{Plan, PlannedProbe};
 use crate::source::Settings;
 
 /// Levels as aya-log numbers them. At the lowest the verifier removes the code that would log.
@@ -87,9 +87,7 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
         loader.map_max_entries("TOTALS", rows);
     }
     let mut object = kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?;
-    if let Some(Direct { function, .. }) = plan.direct {
-        direct::resolve(&mut object, function);
-    }
+    open::fill(&mut object, &plan.layout).ok_or(ProgramsError::Sections)?;
     let ebpf = loader
         .btf(None)
         .override_global("CONFIG", config.as_bytes(), true)

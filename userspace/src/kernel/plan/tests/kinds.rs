@@ -11,15 +11,15 @@ fn where_an_argument_lies_depends_on_the_kind_of_probe() {
     let words = |choice| {
         let means = Means::new(choice);
         let plan = Plan::resolve(&Model::default().btf(), Asked::default(), &means).unwrap();
-        let at = |arg: Arg| plan.config.args[arg as usize];
+        let at = |arg: Arg| plan.layout.args[arg as usize];
         let words = [Arg::CheckReqSk, Arg::CheckReqFastopen, Arg::CheckReqReturned].map(at);
         (words, plan.attach())
     };
     // The registers rdi, rcx and rax in struct pt_regs.
-    assert_eq!(words(Choice::Kprobe), ([14, 11, 10], "kprobe"));
+    assert_eq!(words(Choice::Kprobe), ([14, 11, 10].map(Some), "kprobe"));
     // Six parameters, then what is returned.
-    assert_eq!(words(Choice::Fentry), ([0, 3, 6], "fentry"));
-    assert_eq!(words(Choice::Auto), ([0, 3, 6], "fentry"));
+    assert_eq!(words(Choice::Fentry), ([0, 3, 6].map(Some), "fentry"));
+    assert_eq!(words(Choice::Auto), ([0, 3, 6].map(Some), "fentry"));
 }
 
 #[test]

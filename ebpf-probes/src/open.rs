@@ -1,0 +1,29 @@
+//! What the object leaves open in its instructions, for userspace to fill in before load.
+//!
+//! What the verifier learns from a map rules out much of a program, which it then removes piece by
+//! piece, moving the rest of the program each time: at the start that costs more than all else.
+
+/// Where the size stands in a read of kernel memory: this and the size.
+///
+/// Such a read is always these instructions. `to` is any register and points to the stack; the last
+/// instruction comes twice where 16 bytes are read.
+///
+/// ```text
+/// r1 = to                       r1 = r3
+/// r2 = OPEN_READ + size         r2 = the number of a struct
+/// call bpf_probe_read_kernel    call bpf_rdonly_cast
+/// r0 = *(to + 0)                r0 = *(r0 + 0)
+/// ```
+///
+/// Filled in on the left is the size, for the helper, which reads from the address in `r3`. On the
+/// right is what takes their place where the kernel lets programs read by themselves:
+/// `bpf_rdonly_cast` (kernel/bpf/helpers.c, since 6.2) declares any number to be the address of a
+/// struct, and costs nothing when the program runs. What cannot be read is zero either way.
+pub const OPEN_READ: u32 = 0x5dca_0000;
+
+/// The largest size of such a read.
+pub const READ_MAX: u32 = 16;
+
+/// Where the offset stands in a load from the context: this and the number of the
+/// [`Arg`](crate::Arg) that lies there.
+pub const OPEN_ARG: i16 = 0x5d00;
