@@ -8,12 +8,11 @@ use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray};
 use ebpf_probes::{
-    CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord, Function, Unknown,
-    Verdict,
+    CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord, Field, Function, Unknown,
 };
 
-use super::output;
-use super::slot::Slot;
+use super::slot::{Past, Slot};
+use super::{output, packet, read};
 
 /// What is remembered of a client.
 #[derive(Clone, Copy)]
@@ -139,26 +138,43 @@ pub(crate) fn pass_over(now: u64) {
     note(&PASSED_OVER, now);
 }
 
-/// A connection came about. If its client had been refused, that is news.
+/// A connection came about. If its client had been refused, that is news; and it is forgotten, whether
+/// or not anybody wants to hear of it.
 #[inline(always)]
 pub(crate) fn recovered(slot: &mut Slot, function: Function) {
     let refused = latest(&REFUSED_LATEST);
     // SAFETY: the helper takes no pointers.
     if refused != 0 && is_lately(refused, unsafe { bpf_ktime_get_boot_ns() }) {
-        output::report(slot, &Verdict::RECOVERED, function);
+        packet::find(slot);
+        if let Some(past) = recall(slot) {
+            output::report_recovered(slot, past, function);
+        }
     }
 }
 
-/// Forgets the client of a connection that came about, and fills in how often it was refused.
-/// Says whether it was.
+/// Forgets the client of a connection that came about, if one was refused and kept out.
 #[inline(always)]
-pub(crate) fn recall(record: &mut DropRecord) -> bool {
-    let Some(key) = key(record) else { return false };
-    let Some(client) = remembered(&key, record.boot_ns) else { return false };
-    (record.attempt, record.first_ns) = (client.attempts, client.first_ns);
+fn recall(slot: &Slot) -> Option<Past> {
+    let ends = &slot.ends;
+    if ends.unknown != 0 {
+        return None;
+    }
+    let mut netns = 0;
+    let net = read::pointer(slot.sk, Field::SockNet);
+    read::copy(&mut netns, net, Field::NetInum);
+    let key = ClientKey {
+        peer: ends.peer,
+        local: ends.local,
+        netns,
+        peer_port: ends.peer_port,
+        local_port: ends.local_port,
+    };
+    // SAFETY: the helper takes no pointers.
+    let client = remembered(&key, unsafe { bpf_ktime_get_boot_ns() })?;
+    let past = Past { first_ns: client.first_ns, attempt: client.attempts, padding: 0 };
     let kept_out = client.kept_out != 0;
     if CLIENTS.remove(key).is_ok() {
         count(ClientCount::Removed);
     }
-    kept_out
+    if kept_out { Some(past) } else { None }
 }

@@ -88,10 +88,22 @@ pub(crate) fn key(sk: Address) -> ListenerKey {
     key
 }
 
-/// Fills in which listener a record is about: all that it is counted and filtered by. Says whether
-/// it has closed: then it has given its port back, and only its requests and packets name it.
+/// Whether the listener has closed, as far as a record identifies it.
 #[inline(always)]
-pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) -> bool {
+pub(crate) fn has_closed(record: &DropRecord) -> bool {
+    // SAFETY: reads references; as it is in memory, see `output::tell`.
+    let (port, unknown) = unsafe {
+        (
+            (&raw const record.bound_port).read_volatile(),
+            (&raw const record.unknown).read_volatile(),
+        )
+    };
+    port == 0 && unknown & Unknown::Bound.bit() == 0
+}
+
+/// Fills in which listener a record is about: all that it is counted and filtered by.
+#[inline(always)]
+pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) {
     record.listener = sk.raw();
     let net = net(sk, skb);
     let socket = read::pointer(sk, Field::SockSocket);
@@ -99,7 +111,6 @@ pub(crate) fn identify(sk: Address, skb: Address, record: &mut DropRecord) -> bo
     record.unknown |= bound(sk, record)
         | Unknown::Inode.if_failed(number(&mut record.inode, inode, Field::InodeNumber))
         | Unknown::Netns.if_failed(read::copy(&mut record.netns, net, Field::NetInum));
-    record.bound_port == 0 && record.unknown & Unknown::Bound.bit() == 0
 }
 
 /// Some packets are thrown away before their listener is known.

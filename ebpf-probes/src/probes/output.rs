@@ -8,7 +8,7 @@ use ebpf_probes::{
     DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, Told, Verdict,
 };
 
-use super::slot::{Ends, Slot};
+use super::slot::{Ends, Past, Slot};
 use super::{clients, detail, listener, packet, read, recent, ring, totals};
 
 #[map]
@@ -32,89 +32,106 @@ pub(crate) fn lost(loss: Loss) {
 /// explains a counter.
 #[inline(always)]
 pub(crate) fn report(slot: &mut Slot, verdict: &Verdict, function: Function) {
-    let wanted = !verdict.reason.is_notice() || is_noticed(read::filter(), verdict.reason as u16);
-    // Whoever got in is forgotten, whether or not anybody wants to hear of it.
-    let recovers = matches!(verdict.reason, Reason::ClientRecovered);
-    if wanted || recovers || !verdict.moves.is_empty() {
-        debug!(
-            (),
-            "{}: reason {}, milestones 0x{:x}",
-            function.name(),
-            verdict.reason as u16,
-            slot.facts.passed.0
-        );
-        slot.told = Told::new(verdict, function);
-        tell(slot);
+    if judge(slot, verdict, function) {
+        tell::<false>(slot);
     }
 }
 
+/// The same where softirqs are on, one of which may come between.
+#[inline(always)]
+pub(crate) fn report_interruptible(slot: &mut Slot, verdict: &Verdict, function: Function) {
+    if judge(slot, verdict, function) {
+        tell::<true>(slot);
+    }
+}
+
+/// A client that was refused got in.
+#[inline(always)]
+pub(crate) fn report_recovered(slot: &mut Slot, client: Past, function: Function) {
+    if judge(slot, &Verdict::RECOVERED, function) {
+        slot.past = client;
+        tell::<false>(slot);
+    }
+}
+
+/// Notes in its slot what is to be told of a call; says whether anything is.
+#[inline(always)]
+fn judge(slot: &mut Slot, verdict: &Verdict, function: Function) -> bool {
+    let wanted = !verdict.reason.is_notice() || is_noticed(read::filter(), verdict.reason as u16);
+    if !wanted && verdict.moves.is_empty() {
+        return false;
+    }
+    debug!(
+        (),
+        "{}: reason {}, milestones 0x{:x}",
+        function.name(),
+        verdict.reason as u16,
+        slot.facts.passed.0
+    );
+    slot.told = Told::new(verdict, function);
+    slot.past = Past::NONE;
+    true
+}
+
 /// Tells what the slot says is to be told. Kept out of line: the judges are many, and this is long.
+///
+/// The verifier follows both ways of each branch, until it finds itself where it was before with
+/// nothing different. So whatever a branch decides is kept in memory, where it does not look, and
+/// read again.
 #[inline(never)]
-fn tell(slot: &mut Slot) {
+fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
     let told = slot.told;
-    if recent::count(slot.sk, told) {
+    if !INTERRUPTIBLE && recent::count(slot.sk, told) {
         return;
     }
-    let wanted = !told.is_notice() || is_noticed(read::filter(), told.reason());
-    let recovers = told.is(Reason::ClientRecovered);
-    let age = recent::age();
-    let interruptible = told.is(Reason::Accepted);
-    let Some(record) = RECORD.get_ptr_mut(u32::from(interruptible)) else { return };
+    slot.age = recent::age();
+    let Some(record) = RECORD.get_ptr_mut(u32::from(INTERRUPTIBLE)) else { return };
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program. Until the record
     // is out softirqs are off, or else it is a kprobe's, which keeps other threads off this CPU and
     // has the second entry for itself: so nobody else on this CPU writes it meanwhile.
     let record = unsafe { &mut *record };
     // SAFETY: the helpers take no pointers.
     (record.boot_ns, record.cpu) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_smp_processor_id()) };
-    record.unknown = 0;
     record.milestones = slot.facts.passed.0;
     (record.reason, record.stage) = (told.reason(), told.stage());
     (record.evidence, record.function) = (told.evidence(), told.function());
     record.padding = [0; 2];
-    (record.attempt, record.first_ns) = (0, 0);
-    let refuses = told.refuses();
-    // What becomes of each client is wanted, or else only what is told one by one.
-    let followed = recovers || refuses && follows_clients(read::filter());
-    let closed = listener::identify(slot.sk, slot.skb, record);
-    let described = followed || closed || asks_for_ends(read::filter());
-    if described {
-        packet::describe(slot, record);
-    }
-    if closed {
+    (record.attempt, record.first_ns) = (slot.past.attempt, slot.past.first_ns);
+    record.unknown = 0;
+    listener::identify(slot.sk, slot.skb, record);
+    packet::describe(slot, record);
+    if listener::has_closed(record) {
+        // It has given its port back, and only its requests and packets name it. Where its memory
+        // becomes another's, nothing is to remember it.
         record.bound_port = record.local_port;
+        slot.age = recent::NEVER;
     }
-    if recovers {
-        if !clients::recall(record) || !wanted {
-            return;
-        }
-    } else if followed {
-        clients::refused(record, told.keeps_out());
+    // What becomes of each client is wanted, or else only what is told one by one.
+    let followed = follows_clients(read::filter());
+    if followed && slot.told().refuses() {
+        clients::refused(record, slot.told().keeps_out());
     }
-    record.shown = u8::from(shows(read::filter(), record));
-    let row = totals::count(record, told.moves(), interruptible);
-    if let Some(row) = &row
-        && !closed
-    {
-        recent::remember(slot.sk, told, age, row.nth, record.shown);
+    record.shown = shows(read::filter(), record);
+    let row = totals::count::<INTERRUPTIBLE>(record, slot.told().moves());
+    if let Some(row) = &row {
+        recent::remember(slot.sk, slot.told(), slot.age(), row.nth, record.shown);
     }
     if record.shown == 0 {
         return;
     }
     let Some(nth) = detail::granted(record, row.map(|row| row.counts)) else {
-        if refuses && !followed {
+        if !followed && slot.told().refuses() {
             clients::pass_over(record.boot_ns);
         }
         return;
     };
+    slot.nth = nth;
+    if !followed && slot.told().refuses() {
+        clients::refused(record, slot.told().keeps_out());
+    }
     // What only the record says is read only for one.
-    if !described {
-        packet::describe(slot, record);
-    }
-    if refuses && !followed {
-        clients::refused(record, told.keeps_out());
-    }
     listener::describe(slot.sk, slot.skb, &slot.queues, record);
-    ring::submit(record, nth);
+    ring::submit(record, slot.nth());
 }
 
 /// Whether anything comes of such an event. Where that is known beforehand the verifier has nothing
@@ -130,21 +147,25 @@ fn is_noticed(filter: &Filter, notice: u16) -> bool {
     filter.notices >> (notice & 63) & 1 != 0
 }
 
-/// Whether the filter shows an event.
+/// 1 if the filter shows an event, else 0. Calculated, as far as not the filter decides what is to
+/// be looked at.
 #[inline(always)]
-fn shows(filter: &Filter, record: &DropRecord) -> bool {
-    let reason = if record.reason >= Reason::FIRST_NOTICE {
-        is_noticed(filter, record.reason)
-    } else {
-        filter.reasons >> (record.reason & 63) & 1 != 0
-    };
-    let stage = filter.stages >> (record.stage & 31) & 1 != 0;
-    let family = filter.family == 0 || filter.family == u32::from(record.family);
-    let netns = filter.netns == 0 || filter.netns == record.netns;
-    reason
-        && stage
-        && family
-        && netns
+fn shows(filter: &Filter, record: &DropRecord) -> u8 {
+    let reasons =
+        if record.reason >= Reason::FIRST_NOTICE { filter.notices } else { filter.reasons };
+    let mut shown =
+        reasons >> (record.reason & 63) & u64::from(filter.stages >> (record.stage & 31));
+    if asks_for_ends(filter) && !shows_record(filter, record) {
+        shown = 0;
+    }
+    (shown & 1) as u8
+}
+
+/// Whether the filter shows what happens between the ends of a record.
+#[inline(always)]
+fn shows_record(filter: &Filter, record: &DropRecord) -> bool {
+    (filter.family == 0 || filter.family == u32::from(record.family))
+        && (filter.netns == 0 || filter.netns == record.netns)
         && port(filter, record.local_port)
         && within(&record.local, &filter.local, &filter.local_mask)
         && within(&record.peer, &filter.peer, &filter.peer_mask)

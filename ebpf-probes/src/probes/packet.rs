@@ -63,9 +63,9 @@ pub(crate) fn seek(skb: Address, ends: &mut Ends) {
     ends.sought = 1;
 }
 
-/// Fills in whatever a record says of the packet. Out of line: it is asked for in two places.
+/// Finds out who talks to whom in a call, unless that is known.
 #[inline(never)]
-pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
+pub(crate) fn find(slot: &mut Slot) {
     if slot.ends.sought == 0 {
         if slot.skb.is_null() {
             seek_sock(slot.req, &mut slot.ends);
@@ -73,6 +73,12 @@ pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
             seek(slot.skb, &mut slot.ends);
         }
     }
+}
+
+/// Fills in whatever a record says of the packet.
+#[inline(always)]
+pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
+    find(slot);
     let ends = &slot.ends;
     (record.peer, record.local) = (ends.peer, ends.local);
     (record.peer_port, record.local_port) = (ends.peer_port, ends.local_port);

@@ -57,6 +57,9 @@ pub(crate) fn ended() {
     }
 }
 
+/// Nothing that was learned then holds.
+pub(crate) const NEVER: u64 = u64::MAX;
+
 /// What is learned of a listener from now on holds until this number changes.
 #[inline(always)]
 pub(crate) fn age() -> u64 {

@@ -107,7 +107,7 @@ pub(crate) fn cloned(clone: Address) {
     {
         // The listener is closing, and this one of its finished connections goes elsewhere.
         let verdict = notice(Reason::RequestMigrated, Stage::Request);
-        at_once(Outer::Moment, sk, clone, &verdict, Function::InetCskListenStop);
+        at_once(sk, clone, &verdict, Function::InetCskListenStop);
     }
 }
 
@@ -200,7 +200,7 @@ pub(crate) fn forgotten(sk: Address, req: Address, child: Address) {
     slot::pass(Outer::CheckReq, Milestone::ChildForgotten);
     if read::pointer(req, Field::RequestChild) == child && listener::is_tcp(sk) {
         let verdict = notice(Reason::ChildNotAccepted, Stage::Request);
-        at_once(Outer::Moment, sk, req, &verdict, Function::InetCskListenStop);
+        at_once(sk, req, &verdict, Function::InetCskListenStop);
     }
 }
 
@@ -223,7 +223,11 @@ pub(crate) fn accepted(sock: Address) {
     let sk = Address::new(unsafe { *sk });
     let _ = ACCEPTING.remove(thread);
     let verdict = notice(Reason::Accepted, Stage::Ack);
-    at_once(Outer::Interruptible, sk, sock, &verdict, Function::InetCskAccept);
+    if let Some(slot) = slot::open(Outer::Interruptible, sk, Address::NULL) {
+        slot.req = sock;
+        slot::shut(Outer::Interruptible);
+        output::report_interruptible(slot, &verdict, Function::InetCskAccept);
+    }
 }
 
 #[inline(always)]
@@ -233,10 +237,10 @@ const fn notice(reason: Reason, stage: Stage) -> Verdict {
 
 /// Tells of what one probe alone has seen.
 #[inline(always)]
-fn at_once(outer: Outer, sk: Address, sock: Address, verdict: &Verdict, function: Function) {
-    if let Some(slot) = slot::open(outer, sk, Address::NULL) {
+fn at_once(sk: Address, sock: Address, verdict: &Verdict, function: Function) {
+    if let Some(slot) = slot::open(Outer::Moment, sk, Address::NULL) {
         slot.req = sock;
-        slot::shut(outer);
+        slot::shut(Outer::Moment);
         output::report(slot, verdict, function);
     }
 }

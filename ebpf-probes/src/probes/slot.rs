@@ -114,6 +114,23 @@ impl Ends {
     };
 }
 
+/// What had become of a client before.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Past {
+    /// As in [`ebpf_probes::DropRecord`].
+    pub(crate) first_ns: u64,
+    /// How often it was refused.
+    pub(crate) attempt: u32,
+    /// Always 0.
+    pub(crate) padding: u32,
+}
+
+impl Past {
+    /// Nothing that is known.
+    pub(crate) const NONE: Self = Self { first_ns: 0, attempt: 0, padding: 0 };
+}
+
 /// What is kept of one call.
 #[repr(C)]
 pub(crate) struct Slot {
@@ -144,8 +161,35 @@ pub(crate) struct Slot {
     pub(crate) queues: Queues,
     /// What is to be told of it.
     pub(crate) told: Told,
+    /// Before which end of a listener its own was looked at.
+    pub(crate) age: u64,
+    /// Which record of its kind in this second it gets.
+    pub(crate) nth: u64,
+    /// Of its client.
+    pub(crate) past: Past,
     /// What the probes saw so far.
     pub(crate) facts: Facts,
+}
+
+/// Values as they are in memory, whatever is known of them.
+impl Slot {
+    #[inline(always)]
+    pub(crate) fn told(&self) -> Told {
+        // SAFETY: reads a reference.
+        unsafe { (&raw const self.told).read_volatile() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn age(&self) -> u64 {
+        // SAFETY: reads a reference.
+        unsafe { (&raw const self.age).read_volatile() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn nth(&self) -> u64 {
+        // SAFETY: reads a reference.
+        unsafe { (&raw const self.nth).read_volatile() }
+    }
 }
 
 #[map]

@@ -49,7 +49,10 @@ pub(crate) fn at(nth: u32) -> Option<&'static mut TotalCounts> {
 
 /// Counts an event; gives its row.
 #[inline(always)]
-pub(crate) fn count(record: &DropRecord, moves: Counters, interruptible: bool) -> Option<Row> {
+pub(crate) fn count<const INTERRUPTIBLE: bool>(
+    record: &DropRecord,
+    moves: Counters,
+) -> Option<Row> {
     let mut key = TotalKey {
         listener: record.listener,
         inode: record.inode,
@@ -64,11 +67,11 @@ pub(crate) fn count(record: &DropRecord, moves: Counters, interruptible: bool) -
         moves: moves.0,
         padding: [0; 2],
     };
-    let mut nth = find(&TOTALS, &key, interruptible);
+    let mut nth = find::<INTERRUPTIBLE>(&TOTALS, &key);
     if nth.is_none() {
         (key.listener, key.inode, key.bound) = (TotalKey::OTHERS, 0, [0; 16]);
         (key.bound_port, key.bound_family) = (0, 0);
-        nth = find(&OVERFLOW, &key, interruptible);
+        nth = find::<INTERRUPTIBLE>(&OVERFLOW, &key);
     }
     let row = nth.and_then(|nth| Some(Row { nth, counts: at(nth)? }));
     let Some(row) = row else {
@@ -81,7 +84,7 @@ pub(crate) fn count(record: &DropRecord, moves: Counters, interruptible: bool) -
 
 /// Finds the number of a row on this CPU, or makes the row.
 #[inline(always)]
-fn find(table: &Table, key: &TotalKey, interruptible: bool) -> Option<u32> {
+fn find<const INTERRUPTIBLE: bool>(table: &Table, key: &TotalKey) -> Option<u32> {
     let place = table.get_ptr_mut(key).or_else(|| {
         // It fails where another CPU adds the same row at the same moment; then it is there now.
         let _ = table.insert(key, 0, u64::from(BPF_NOEXIST));
@@ -90,12 +93,12 @@ fn find(table: &Table, key: &TotalKey, interruptible: bool) -> Option<u32> {
     // SAFETY: the pointer is this CPU's value of an entry that is never removed; as in `at`.
     let place = unsafe { &mut *place };
     if *place == 0 {
-        let taken = TAKEN.get_ptr_mut(u32::from(interruptible))?;
+        let taken = TAKEN.get_ptr_mut(u32::from(INTERRUPTIBLE))?;
         // SAFETY: the pointer is this CPU's entry of a map that outlives the program; as in `at`.
         let taken = unsafe { &mut *taken };
         // There are as many as keys in both tables, so they cannot run out before these.
         *place =
-            if interruptible { u64::from(COUNTS_MAX).wrapping_sub(*taken) } else { *taken + 1 };
+            if INTERRUPTIBLE { u64::from(COUNTS_MAX).wrapping_sub(*taken) } else { *taken + 1 };
         *taken += 1;
     }
     Some(place.wrapping_sub(1) as u32)
