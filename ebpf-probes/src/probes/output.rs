@@ -61,15 +61,7 @@ fn judge(slot: &mut Slot, verdict: &Verdict, function: Function) -> bool {
     if !wanted && verdict.moves.is_empty() {
         return false;
     }
-    debug!(
-        (),
-        "{}: reason {}, milestones 0x{:x}",
-        function.name(),
-        verdict.reason as u16,
-        slot.facts.passed.0
-    );
     slot.told = Told::new(verdict, function);
-    slot.past = Past::NONE;
     true
 }
 
@@ -84,6 +76,7 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
     if !INTERRUPTIBLE && recent::count(slot.sk, told) {
         return;
     }
+    debug!((), "reason {}, milestones 0x{:x}", told.reason(), slot.facts.passed.0);
     slot.age = recent::age();
     let Some(record) = RECORD.get_ptr_mut(u32::from(INTERRUPTIBLE)) else { return };
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program. Until the record
@@ -96,7 +89,8 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
     (record.reason, record.stage) = (told.reason(), told.stage());
     (record.evidence, record.function) = (told.evidence(), told.function());
     record.padding = [0; 2];
-    (record.attempt, record.first_ns) = (slot.past.attempt, slot.past.first_ns);
+    let past = if told.is(Reason::ClientRecovered) { slot.past } else { Past::NONE };
+    (record.attempt, record.first_ns) = (past.attempt, past.first_ns);
     record.unknown = 0;
     listener::identify(slot.sk, slot.skb, record);
     packet::describe(slot, record);

@@ -127,7 +127,7 @@ macro_rules! open_read {
                 to = in(reg) room.as_mut_ptr(),
                 open = const OPEN_READ + $size,
                 inlateout("r3") $address.raw() => _,
-                lateout("r0") low,
+                out("r0") low,
                 out("r1") high,
                 out("r2") _,
                 out("r4") _,
