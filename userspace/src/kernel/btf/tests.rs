@@ -7,7 +7,7 @@ use super::{KernelBtf, LookupError, Returned};
 const WANTED: &[&str] = &["outer", "other", "asked", "named", "SECOND", "THIRD", "TWO"];
 
 fn parse(blob: Blob) -> KernelBtf {
-    KernelBtf::from_bytes(blob.finish(), "test", WANTED).expect("the blob is well-formed")
+    KernelBtf::from_bytes(&blob.finish(), "test", WANTED).expect("the blob is well-formed")
 }
 
 fn slot(offset: u32, size: u32) -> FieldSlot {
@@ -158,7 +158,7 @@ fn a_format_of_the_future_is_an_error() {
         let mut bytes = blob.finish();
         let info = 24 + 16 + 4;
         bytes[info + bit / 8] |= 1 << (bit % 8);
-        assert!(KernelBtf::from_bytes(bytes, "test", WANTED).is_err(), "bit {bit}");
+        assert!(KernelBtf::from_bytes(&bytes, "test", WANTED).is_err(), "bit {bit}");
     }
 }
 
@@ -176,7 +176,7 @@ fn a_type_that_contains_itself_is_damage() {
 #[test]
 fn what_is_no_btf_is_an_error() {
     for bytes in [&b""[..], b"\x9f", b"no type information, but long enough for a header"] {
-        assert!(KernelBtf::from_bytes(bytes.to_vec(), "test", WANTED).is_err());
+        assert!(KernelBtf::from_bytes(bytes, "test", WANTED).is_err());
     }
 }
 
@@ -193,7 +193,7 @@ fn sample() -> Vec<u8> {
 
 /// Asks everything; whatever the answers, they must be answers.
 fn ask(bytes: &[u8]) -> bool {
-    let Ok(btf) = KernelBtf::from_bytes(bytes.to_vec(), "test", WANTED) else { return false };
+    let Ok(btf) = KernelBtf::from_bytes(bytes, "test", WANTED) else { return false };
     let found = [
         btf.field("outer", "b").is_ok(),
         btf.element("outer", "list").is_ok(),
