@@ -112,7 +112,7 @@ impl KernelBtf {
         // A kernel before 6.16 does not let its file be mapped; a copy of it can be.
         let (btf, ids) = match Btf::from_file_with_backend(VMLINUX, Backend::Mmap) {
             Ok(btf) => (btf, names::find(shown, wanted)?),
-            Err(_) => parse(copy(&mut shown)?, wanted)?,
+            Err(_) => parse(&copy(&mut shown)?, wanted)?,
         };
         Self::keep(btf, super::release(), &ids)
     }
@@ -122,7 +122,7 @@ impl KernelBtf {
     /// # Errors
     /// If the bytes are no BTF.
     pub fn from_bytes(bytes: &[u8], release: &str, wanted: &[&str]) -> Result<Self, BtfError> {
-        let (btf, ids) = parse(copy(&mut &*bytes)?, wanted)?;
+        let (btf, ids) = parse(&copy(&mut &*bytes)?, wanted)?;
         Self::keep(btf, release.to_owned(), &ids)
     }
 
@@ -197,9 +197,9 @@ fn copy(mut from: &mut dyn Read) -> Result<File, BtfError> {
 }
 
 /// Parses a file by mapping it: the parser's other backend takes 70 times as long and 30 MB.
-fn parse(file: File, wanted: &[&str]) -> Result<(Btf, Vec<u32>), BtfError> {
+fn parse(file: &File, wanted: &[&str]) -> Result<(Btf, Vec<u32>), BtfError> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let ids = names::find(&file, wanted)?;
+    let ids = names::find(file, wanted)?;
     Ok((Btf::from_file_with_backend(path, Backend::Mmap).map_err(BtfError::Parse)?, ids))
 }
 
