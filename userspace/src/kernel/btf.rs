@@ -2,7 +2,7 @@
 //!
 //! A vmlinux has some 120,000 types and this room needs two dozen of them, so the file is gone
 //! through once for wanted names, and only what has one is parsed, out of a mapping. Drop it
-//! after resolution: it is the largest thing that start-up holds.
+//! after resolution: it holds some megabytes.
 
 use std::collections::HashMap;
 use std::fs::File;
