@@ -1,8 +1,18 @@
-//! Which types have a wanted name: one pass over the bytes.
+//! Which types have a wanted name: one pass over the names, one over the types.
 //!
 //! The parser finds one name in one pass over all names; two dozen such passes would take longer
 //! than the rest of the start-up. So the ids are found here, and all that they mean is left
-//! to the parser. Layout: Documentation/bpf/btf.rst.
+//! to the parser. The file is read piece by piece: as a whole it would be among the largest things
+//! that start-up holds. Layout: Documentation/bpf/btf.rst.
+
+use std::io::{self, Read, Seek};
+
+use foldhash::{HashMap, HashSet};
+
+use super::BtfError;
+use section::Section;
+
+mod section;
 
 const ENUM: u32 = 6;
 
@@ -11,39 +21,41 @@ const ENUM: u32 = 6;
 const RESERVED: u32 = 0x60ff_0000;
 
 /// The ids of the structs, unions and functions with one of these names, and of the enums that
-/// have an enumerator with one. `None` if these are no types of a known format.
-pub(super) fn find(bytes: &[u8], wanted: &[&str]) -> Option<Vec<u32>> {
-    let header = word(bytes, 4)?;
-    let section = |from: usize, len: usize| -> Option<&[u8]> {
-        let from = header.checked_add(word(bytes, from)?)?;
-        bytes.get(from..from.checked_add(word(bytes, len)?)?)
-    };
-    let (mut types, strings) = (section(8, 12)?, section(16, 20)?);
-    let names = Names::new(strings, wanted);
+/// have an enumerator with one.
+///
+/// # Errors
+/// If these are no types of a known format, or cannot be read.
+pub(super) fn find(mut file: impl Read + Seek, wanted: &[&str]) -> Result<Vec<u32>, BtfError> {
+    let mut header = [0; 24];
+    file.read_exact(&mut header).map_err(unread)?;
+    let [_, len, types_at, types_len, names_at, names_len] = words(&header);
+    let from = |at: u32| u64::from(len) + u64::from(at);
+    let names = Section::new(&mut file, from(names_at), names_len)?;
+    let wanted = offsets(names, wanted)?;
+    let mut types = Section::new(&mut file, from(types_at), types_len)?;
     let mut found = Vec::new();
     let mut id = 0;
-    while !types.is_empty() {
+    while !types.is_over() {
         id += 1;
-        let (name, info) = (word(types, 0)?, u32::try_from(word(types, 4)?).ok()?);
+        let [name, info, _] = words(types.take(12)?);
         if info & RESERVED != 0 {
-            return None;
+            return Err(unknown());
         }
-        let (kind, len) = (info >> 24 & 0x1f, usize::try_from(info & 0xffff).ok()?);
-        let end = 12 + tail(kind, len)?;
-        let this = types.get(..end)?;
-        types = &types[end..];
+        let (kind, len) = (info >> 24 & 0x1f, usize::try_from(info & 0xffff).unwrap_or_default());
+        let tail = types.take(tail(kind, len).ok_or_else(unknown)?)?;
         let keep = match kind {
-            4 | 5 | 12 => names.has(name),
-            ENUM => {
-                this[12..].chunks_exact(8).any(|value| word(value, 0).is_some_and(|n| names.has(n)))
-            }
+            4 | 5 | 12 => wanted.contains(&name),
+            ENUM => tail.chunks_exact(8).any(|value| {
+                let [name, _] = words(value);
+                wanted.contains(&name)
+            }),
             _ => false,
         };
         if keep {
             found.push(id);
         }
     }
-    Some(found)
+    Ok(found)
 }
 
 /// How many bytes follow the three words that every type begins with.
@@ -63,36 +75,52 @@ fn tail(kind: u32, len: usize) -> Option<usize> {
     })
 }
 
-/// A 32-bit word; the kernel's own byte order is ours.
-fn word(bytes: &[u8], at: usize) -> Option<usize> {
-    let word = bytes.get(at..)?.first_chunk()?;
-    usize::try_from(u32::from_ne_bytes(*word)).ok()
-}
-
-struct Names<'a> {
-    strings: &'a [u8],
-    wanted: &'a [&'a str],
-    /// Whether a wanted name begins with these two bytes; most names need no closer look. A name
-    /// of one letter is never found.
-    begins: Vec<bool>,
-}
-
-impl<'a> Names<'a> {
-    fn new(strings: &'a [u8], wanted: &'a [&'a str]) -> Self {
-        let mut begins = vec![false; 1 << 16];
-        for name in wanted {
-            if let [first, second, ..] = *name.as_bytes() {
-                begins[usize::from(u16::from_ne_bytes([first, second]))] = true;
+/// Where the wanted names are among all names. One may be the end of a longer one, so it is by
+/// their ends that they are looked for. A name of one letter is never found.
+fn offsets<R: Read>(mut names: Section<R>, wanted: &[&str]) -> Result<HashSet<u32>, BtfError> {
+    let mut by_end: HashMap<u16, Vec<&[u8]>> = HashMap::default();
+    for name in wanted {
+        if let Some(end) = end(name.as_bytes()) {
+            by_end.entry(end).or_default().push(name.as_bytes());
+        }
+    }
+    let mut found = HashSet::default();
+    let mut next = 0;
+    while !names.is_over() {
+        let name = names.string()?;
+        let after = next + name.len();
+        for wanted in end(name).and_then(|end| by_end.get(&end)).into_iter().flatten() {
+            if name.ends_with(wanted) {
+                found.extend(u32::try_from(after - wanted.len()));
             }
         }
-        Self { strings, wanted, begins }
+        next = after + 1;
     }
+    Ok(found)
+}
 
-    fn has(&self, offset: usize) -> bool {
-        let Some(name) = self.strings.get(offset..) else { return false };
-        name.first_chunk().is_some_and(|two| self.begins[usize::from(u16::from_ne_bytes(*two))])
-            && self.wanted.iter().any(|wanted| {
-                name.strip_prefix(wanted.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
-            })
+/// The last two letters.
+fn end(name: &[u8]) -> Option<u16> {
+    name.last_chunk().map(|end| u16::from_ne_bytes(*end))
+}
+
+/// The first words of these bytes, as many as are asked for; the kernel's byte order is ours.
+fn words<const N: usize>(bytes: &[u8]) -> [u32; N] {
+    let mut words = [0; N];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u32::from_ne_bytes(*bytes);
+    }
+    words
+}
+
+fn unknown() -> BtfError {
+    BtfError::Parse(btf_rs::Error::Format("unknown layout of types".to_owned()))
+}
+
+/// A file that ends too early is one of an unknown layout.
+fn unread(error: io::Error) -> BtfError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => unknown(),
+        _ => BtfError::Read(error),
     }
 }

@@ -7,7 +7,7 @@ use super::{KernelBtf, LookupError, Returned};
 const WANTED: &[&str] = &["outer", "other", "asked", "named", "SECOND", "THIRD", "TWO"];
 
 fn parse(blob: Blob) -> KernelBtf {
-    KernelBtf::from_bytes(blob.finish(), "test", WANTED).expect("the blob is well-formed")
+    KernelBtf::from_bytes(&blob.finish(), "test", WANTED).expect("the blob is well-formed")
 }
 
 fn slot(offset: u32, size: u32) -> FieldSlot {
@@ -150,6 +150,40 @@ fn a_name_is_wanted_as_a_whole() {
 }
 
 #[test]
+fn a_name_may_be_the_end_of_another_one() {
+    let mut blob = Blob::new();
+    blob.structure("shouter", 4, &[]);
+    let mut bytes = blob.finish();
+    let found = |bytes: &[u8]| {
+        KernelBtf::from_bytes(bytes, "test", WANTED).expect("well-formed").has_struct("outer")
+    };
+    assert!(!found(&bytes));
+    // The first word of the first type is where its name is.
+    bytes[24] += 2;
+    assert!(found(&bytes));
+}
+
+#[test]
+fn what_is_wanted_is_found_behind_much_that_is_not() {
+    let mut blob = Blob::new();
+    let int = blob.int("int", 4);
+    // More names and types than are read at once, of lengths that no piece is a multiple of.
+    for n in 0..9_000 {
+        blob.structure(&format!("needless_{n}"), 4, &[("a", int, 0)]);
+    }
+    blob.structure("outer", 8, &[("a", int, 32)]);
+    let many: Vec<_> = (0..9_000).map(|n| format!("NEEDLESS_{n}")).collect();
+    let mut values: Vec<_> = many.iter().map(|name| (name.as_str(), 0)).collect();
+    values.push(("SECOND", 7));
+    blob.enumeration("", &values);
+    blob.function("asked", int, &[("sk", int)]);
+    let btf = parse(blob);
+    assert_eq!(btf.field("outer", "a").unwrap(), slot(4, 4));
+    assert_eq!(btf.enumerators(["SECOND"]), [Some(7)]);
+    assert_eq!(btf.function("asked").unwrap().id, Some(9_005));
+}
+
+#[test]
 fn a_format_of_the_future_is_an_error() {
     for bit in [16, 23, 29, 30] {
         let mut blob = Blob::new();
@@ -158,7 +192,7 @@ fn a_format_of_the_future_is_an_error() {
         let mut bytes = blob.finish();
         let info = 24 + 16 + 4;
         bytes[info + bit / 8] |= 1 << (bit % 8);
-        assert!(KernelBtf::from_bytes(bytes, "test", WANTED).is_err(), "bit {bit}");
+        assert!(KernelBtf::from_bytes(&bytes, "test", WANTED).is_err(), "bit {bit}");
     }
 }
 
@@ -176,7 +210,7 @@ fn a_type_that_contains_itself_is_damage() {
 #[test]
 fn what_is_no_btf_is_an_error() {
     for bytes in [&b""[..], b"\x9f", b"no type information, but long enough for a header"] {
-        assert!(KernelBtf::from_bytes(bytes.to_vec(), "test", WANTED).is_err());
+        assert!(KernelBtf::from_bytes(bytes, "test", WANTED).is_err());
     }
 }
 
@@ -193,7 +227,7 @@ fn sample() -> Vec<u8> {
 
 /// Asks everything; whatever the answers, they must be answers.
 fn ask(bytes: &[u8]) -> bool {
-    let Ok(btf) = KernelBtf::from_bytes(bytes.to_vec(), "test", WANTED) else { return false };
+    let Ok(btf) = KernelBtf::from_bytes(bytes, "test", WANTED) else { return false };
     let found = [
         btf.field("outer", "b").is_ok(),
         btf.element("outer", "list").is_ok(),

@@ -31,7 +31,7 @@ impl Model<'_> {
         self.structs(&mut making);
         self.functions(&mut making);
         let bytes = making.blob.finish();
-        KernelBtf::from_bytes(bytes, "6.0-model", &Plan::wanted()).expect("the model is BTF")
+        KernelBtf::from_bytes(&bytes, "6.0-model", &Plan::wanted()).expect("the model is BTF")
     }
 
     fn structs(&self, making: &mut Making<'_>) {

@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 
-use aya::{Btf, BtfError, Endianness};
+use aya::Btf;
+use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
 use crate::kernel::hooks::Kind;
 use crate::kernel::{Attach, PlannedProbe};
@@ -54,13 +55,8 @@ fn names(object: &mut [u8]) -> Option<&mut [u8]> {
 
 /// As much of the kernel's types as aya needs to find these functions by name: each has its own
 /// number, and whatever lies between stands for nothing. All of the real ones would take longer to
-/// read, and more memory, than everything else at the start.
-pub(super) fn types(probes: &[PlannedProbe]) -> Result<Btf, BtfError> {
-    const MAGIC: u16 = 0xeb9f;
-    const VERSION: u8 = 1;
-    const HEADER: u32 = 24;
-    const POINTER: u32 = 2 << 24;
-    const FUNCTION: u32 = 12 << 24;
+/// read, and more memory, than everything else at the start; these still take some megabytes.
+pub(super) fn types(probes: &[PlannedProbe]) -> Btf {
     let mut functions: Vec<(u32, &str)> = probes
         .iter()
         .filter_map(|probe| match probe.attach {
@@ -70,38 +66,23 @@ pub(super) fn types(probes: &[PlannedProbe]) -> Result<Btf, BtfError> {
         .collect();
     functions.sort_unstable();
     functions.dedup();
-    let strings = 1 + functions.iter().map(|(_, name)| name.len() + 1).sum::<usize>();
-    let last = functions.last().map_or(0, |(id, _)| *id);
-    let types = 12 * last;
-    let mut bytes = Vec::with_capacity(24 + strings + 12 * last as usize);
-    let words = |bytes: &mut Vec<u8>, words: &[u32]| {
-        for word in words {
-            bytes.extend(word.to_ne_bytes());
+    let mut types = Btf::new();
+    let mut next = 1;
+    for (id, name) in functions {
+        for _ in next..id {
+            types.add_type(BtfType::Unknown);
         }
-    };
-    bytes.extend(MAGIC.to_ne_bytes());
-    bytes.extend([VERSION, 0]);
-    let strings = u32::try_from(strings).unwrap_or(u32::MAX);
-    words(&mut bytes, &[HEADER, 0, types, types, strings]);
-    let (mut next, mut name_at) = (1, 1);
-    for (id, name) in &functions {
-        for _ in next..*id {
-            words(&mut bytes, &[0, POINTER, 0]);
-        }
-        words(&mut bytes, &[name_at, FUNCTION, 0]);
-        name_at += u32::try_from(name.len()).unwrap_or(u32::MAX) + 1;
+        let name = types.add_string(name);
+        types.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Static)));
         next = id + 1;
     }
-    bytes.push(0);
-    for (_, name) in functions {
-        bytes.extend(name.bytes());
-        bytes.push(0);
-    }
-    Btf::parse(&bytes, Endianness::default())
+    types
 }
 
 #[cfg(test)]
 mod tests {
+    use aya_obj::btf::BtfKind;
+
     use super::{renamed, types};
     use crate::kernel::hooks::Kind;
     use crate::kernel::{Attach, PlannedProbe};
@@ -145,13 +126,23 @@ mod tests {
     }
 
     #[test]
-    fn types_are_few_and_understood() {
+    fn functions_are_found_by_name_under_their_own_numbers() {
+        let probe = |program, target: &str, attach| PlannedProbe {
+            target: target.to_owned(),
+            ..probe(program, Kind::Entry, attach)
+        };
         let probes = [
-            probe("check_req", Kind::Entry, Attach::Fentry { id: 70_000 }),
-            probe("check_req_exit", Kind::Return, Attach::Fentry { id: 70_000 }),
-            probe("conn_request", Kind::Entry, Attach::Kprobe),
+            probe("check_req", "tcp_check_req", Attach::Fentry { id: 70_000 }),
+            probe("check_req_exit", "tcp_check_req", Attach::Fentry { id: 70_000 }),
+            probe("conn_request", "tcp_conn_request", Attach::Kprobe),
+            probe("cookie_v4", "cookie_v4_check", Attach::Fentry { id: 1 }),
+            probe("cookie_v6", "cookie_v6_check", Attach::Fentry { id: 2 }),
         ];
-        assert!(types(&probes).is_ok());
-        assert!(types(&[]).is_ok());
+        let types = types(&probes);
+        let id = |name| types.id_by_type_name_kind(name, BtfKind::Func).ok();
+        assert_eq!(id("tcp_check_req"), Some(70_000));
+        assert_eq!(id("cookie_v4_check"), Some(1));
+        assert_eq!(id("cookie_v6_check"), Some(2));
+        assert_eq!(id("tcp_conn_request"), None, "a kprobe needs no number");
     }
 }

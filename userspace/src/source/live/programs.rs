@@ -15,7 +15,7 @@ use std::{io, thread};
 
 use aya::maps::{Array, MapError};
 use aya::programs::ProgramError;
-use aya::{Btf, BtfError, Ebpf, EbpfError, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
 use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -43,9 +43,6 @@ pub enum ProgramsError {
     /// The object is none.
     #[error("failed to find the sections of the BPF object: it is damaged")]
     Sections,
-    /// aya does not understand what was put together for it.
-    #[error("failed to tell aya of the kernel's functions")]
-    Types(#[source] BtfError),
     /// The plan names a program that the object does not have.
     #[error("failed to find BPF program {0} in the object: it was built from other sources")]
     Absent(&'static str),
@@ -94,9 +91,8 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
         .override_global("AYA_LOG_LEVEL", &level, true)
         .load(&object)
         .map_err(|source| ProgramsError::Object(Box::new(source)))?;
-    let types = kinds::types(&plan.probes).map_err(ProgramsError::Types)?;
     let mut attached = Attached(ebpf);
-    hook(&mut attached.0, &plan.probes, &types)?;
+    hook(&mut attached.0, &plan.probes, &kinds::types(&plan.probes))?;
     if plan.config.whole != 0 {
         attached.arm().map_err(ProgramsError::Arming)?;
     }

@@ -33,7 +33,7 @@ fn known_kernels_are_laid_out_as_was_seen_before() {
         }
         let release = path.file_stem().unwrap().to_str().unwrap();
         let bytes = fs::read(&path).unwrap();
-        let btf = KernelBtf::from_bytes(bytes, release, &Plan::wanted()).unwrap();
+        let btf = KernelBtf::from_bytes(&bytes, release, &Plan::wanted()).unwrap();
         let found =
             Plan::resolve(&btf, Asked::EVERYTHING, &Means::kprobes(&[])).unwrap().to_string();
         match fs::read_to_string(golden(release)) {
