@@ -40,7 +40,7 @@ pub use open::{OPEN_ARG, OPEN_READ, READ_MAX};
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
 pub use record::{
     CLIENT_FORGOTTEN_NS, CLIENTS_MAX, COUNTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT,
-    Loss, OVERFLOW_MAX, RATE_NS, RATES_MAX, Rate, RateKey, TOTALS_MAX, TotalCounts, TotalKey,
-    Unknown, WAKE_NS,
+    Loss, OVERFLOW_MAX, PAGE_ROWS, PAGES_MAX, RATE_NS, RATES_MAX, Rate, RateKey, TOTALS_MAX,
+    TotalCounts, TotalKey, TotalPage, Unknown, WAKE_NS,
 };
 pub use told::Told;

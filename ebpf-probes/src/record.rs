@@ -168,6 +168,13 @@ pub struct TotalCounts {
 
 const _: () = assert!(size_of::<TotalCounts>() == 3 * 8);
 
+/// How many counts lie together: the kernel makes each element of a per-CPU map for itself, which
+/// takes long for many small ones. A power of two.
+pub const PAGE_ROWS: u32 = 64;
+
+/// The counts of some rows on one CPU.
+pub type TotalPage = [TotalCounts; PAGE_ROWS as usize];
+
 /// What has a rate of detail of its own: a reason of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
@@ -242,6 +249,9 @@ pub const OVERFLOW_MAX: u32 = 4_096;
 
 /// What each CPU can count under different keys: as many as there are rows.
 pub const COUNTS_MAX: u32 = TOTALS_MAX + OVERFLOW_MAX;
+
+/// How many [`TotalPage`]s that takes.
+pub const PAGES_MAX: u32 = COUNTS_MAX.div_ceil(PAGE_ROWS);
 
 /// Rates of detail that are kept; the one that was not used for longest goes first.
 pub const RATES_MAX: u32 = 8_192;

@@ -8,7 +8,8 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap};
 use ebpf_probes::{
-    COUNTS_MAX, Counters, DropRecord, Loss, OVERFLOW_MAX, TOTALS_MAX, TotalCounts, TotalKey,
+    COUNTS_MAX, Counters, DropRecord, Loss, OVERFLOW_MAX, PAGE_ROWS, PAGES_MAX, TOTALS_MAX,
+    TotalCounts, TotalKey, TotalPage,
 };
 
 use super::output;
@@ -23,7 +24,7 @@ static TOTALS: Table = PerCpuHashMap::with_max_entries(TOTALS_MAX, 0);
 static OVERFLOW: Table = PerCpuHashMap::with_max_entries(OVERFLOW_MAX, 0);
 
 #[map]
-static COUNTS: PerCpuArray<TotalCounts> = PerCpuArray::with_max_entries(COUNTS_MAX, 0);
+static COUNTS: PerCpuArray<TotalPage> = PerCpuArray::with_max_entries(PAGES_MAX, 0);
 
 /// How many of this CPU's counts are taken: by events with softirqs off from the first on, by the
 /// others from the last on, because one of the former may come between.
@@ -41,10 +42,11 @@ pub(crate) struct Row {
 /// The counts of a number.
 #[inline(always)]
 pub(crate) fn at(nth: u32) -> Option<&'static mut TotalCounts> {
-    let counts = COUNTS.get_ptr_mut(nth)?;
+    let page = COUNTS.get_ptr_mut(nth / PAGE_ROWS)?;
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program, and softirqs are
-    // off until the event is dealt with, or nobody in a softirq counts such events.
-    Some(unsafe { &mut *counts })
+    // off until the event is dealt with, or nobody in a softirq counts such events. The row is one
+    // of the page's.
+    Some(unsafe { &mut *page.cast::<TotalCounts>().add((nth % PAGE_ROWS) as usize) })
 }
 
 /// Counts an event; gives its row.

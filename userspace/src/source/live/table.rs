@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray, PerCpuHashMap, PerCpuValues};
-use ebpf_probes::{TotalCounts, TotalKey};
+use ebpf_probes::{PAGE_ROWS, TotalCounts, TotalKey};
 
 use super::{LiveError, take};
 use crate::decode;
@@ -15,6 +15,9 @@ use crate::source::Total;
 /// [`TotalCounts`], as numbers: events, those sampled out, and what is the probes' own affair.
 type Counts = [u64; size_of::<TotalCounts>() / size_of::<u64>()];
 
+/// A [`TotalPage`], as numbers.
+type Page = [Counts; PAGE_ROWS as usize];
+
 /// For each CPU the number of its counts, from 1; 0 where it has not counted anything there yet.
 type Map = PerCpuHashMap<MapData, [u8; size_of::<TotalKey>()], u64>;
 
@@ -22,7 +25,7 @@ type Map = PerCpuHashMap<MapData, [u8; size_of::<TotalKey>()], u64>;
 pub(super) struct Table {
     own: Map,
     shared: Map,
-    counts: PerCpuArray<MapData, Counts>,
+    counts: PerCpuArray<MapData, Page>,
 }
 
 impl Table {
@@ -58,26 +61,26 @@ impl Table {
         Ok(rows)
     }
 
-    /// What a CPU has counted at a place. What lies there on each CPU is read at once, and kept for
-    /// the others: their rows are different ones.
+    /// What a CPU has counted at a place. What lies on that page on each CPU is read at once, and
+    /// kept for other rows.
     fn counts(
         &self,
-        read: &mut HashMap<u32, PerCpuValues<Counts>>,
+        read: &mut HashMap<u32, PerCpuValues<Page>>,
         cpu: usize,
         place: u64,
     ) -> Result<Counts, LiveError> {
         const NOTHING: Counts = [0; 3];
-        let Some(nth) = place.checked_sub(1).and_then(|nth| u32::try_from(nth).ok()) else {
-            return Ok(NOTHING);
-        };
-        let values = match read.entry(nth) {
+        let Some(nth) = place.checked_sub(1) else { return Ok(NOTHING) };
+        let Ok(nth) = u32::try_from(nth) else { return Ok(NOTHING) };
+        let (page, row) = (nth / PAGE_ROWS, (nth % PAGE_ROWS) as usize);
+        let pages = match read.entry(page) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let values = self.counts.get(&nth, 0);
-                new.insert(values.map_err(|error| LiveError::Read("COUNTS", error))?)
+                let pages = self.counts.get(&page, 0);
+                new.insert(pages.map_err(|error| LiveError::Read("COUNTS", error))?)
             }
         };
-        Ok(values.get(cpu).copied().unwrap_or(NOTHING))
+        Ok(pages.get(cpu).map_or(NOTHING, |page| page[row]))
     }
 }
 
