@@ -25,18 +25,18 @@ impl Row {
 
 /// In the order in which a guest goes through them.
 pub(crate) const LOADS: &[Row] = &[
-    Row { name: "healthy", title: "healthy connection", workload: Workload::Healthy, count: 2_000 },
+    Row { name: "healthy", title: "healthy connection", workload: Workload::Healthy, count: 10_000 },
     Row {
         name: "accept-queue",
         title: "SYN, accept queue full",
         workload: Workload::AcceptQueueFull,
-        count: 10_000,
+        count: 50_000,
     },
     Row {
         name: "syn-queue",
         title: "SYN, SYN queue full",
         workload: Workload::SynQueueFull,
-        count: 10_000,
+        count: 50_000,
     },
-    Row { name: "cookies", title: "SYN, cookie sent", workload: Workload::Cookies, count: 10_000 },
+    Row { name: "cookies", title: "SYN, cookie sent", workload: Workload::Cookies, count: 50_000 },
 ];
