@@ -76,7 +76,8 @@ impl Plan {
     /// How each hook would turn out.
     pub fn hooks(&self) -> impl Iterator<Item = (&'static Hook, HookState<'_>)> {
         hooks::all().map(|hook| {
-            let is_of = |program: &str| hook.programs.iter().any(|&(name, _)| name == program);
+            let programs = hook.programs.iter().chain(&hook.alone);
+            let is_of = |program: &str| programs.clone().any(|&(name, _)| name == program);
             let planned = self.probes.iter().find(|probe| is_of(probe.program));
             let missing = self.missing.iter().find(|missing| is_of(missing.program));
             let state = match (planned, missing) {

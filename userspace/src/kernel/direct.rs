@@ -27,10 +27,16 @@ pub struct Direct {
 }
 
 impl Direct {
-    /// The running kernel's, if it allows this.
+    /// Those of the kernel of these types, if it has them.
     pub fn of(btf: &KernelBtf) -> Option<Self> {
         let function = btf.function(FUNCTION).ok()?.id?;
         Some(Self { function, structure: btf.structure(STRUCTURE)? })
+    }
+
+    /// What the running kernel has, if it allows this.
+    pub fn of_this_kernel() -> Option<Self> {
+        let btf = KernelBtf::open(&NAMES).ok()?;
+        Self::is_possible().then(|| Self::of(&btf)).flatten()
     }
 
     /// Whether the running kernel has what such programs need besides.

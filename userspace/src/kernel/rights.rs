@@ -12,6 +12,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use super::btf::{BtfError, VMLINUX};
+use super::direct::Direct;
 use crate::exit::Exit;
 
 mod checks;
@@ -49,9 +50,14 @@ pub enum Gap {
     NoKprobes,
     /// The kernel lets nobody read its memory.
     #[error(
-        "failed to be let into kernel memory: this kernel is locked down for confidentiality ({LOCKDOWN}), boot it with lockdown=integrity or lockdown=none"
+        "failed to be let into kernel memory: this kernel is locked down for confidentiality ({LOCKDOWN}), which leaves a way to it from Linux 6.2 on only, boot it with lockdown=integrity or lockdown=none"
     )]
     LockedDown,
+    /// Of such a kernel's functions none is hooked by kprobes.
+    #[error(
+        "this kernel is locked down for confidentiality ({LOCKDOWN}) and refuses kprobes, though not fentry: run syndrop without --attach kprobe"
+    )]
+    WithoutKprobes,
     /// Capabilities of a user namespace mean nothing to the kernel.
     #[error(
         "failed to get rights over the kernel: root of a user namespace (a rootless container) is nobody to it, run syndrop as root of the machine"
@@ -88,6 +94,7 @@ impl Gap {
                 Exit::Unsupported
             }
             Self::UserNamespace
+            | Self::WithoutKprobes
             | Self::Capabilities(_)
             | Self::LockedMemory(_)
             | Self::Paranoid(_)
@@ -134,6 +141,17 @@ impl fmt::Display for Unmet {
 
 impl std::error::Error for Unmet {}
 
+/// Whether the kernel keeps its memory for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lockdown {
+    /// It is not locked down for confidentiality.
+    Open,
+    /// It is, but lets programs read by themselves.
+    Direct,
+    /// It is.
+    Closed,
+}
+
 /// What was found. What could not be found out is `None` and in nobody's way.
 #[derive(Debug, Clone)]
 pub struct Rights {
@@ -141,7 +159,7 @@ pub struct Rights {
     release: String,
     has_btf: bool,
     has_kprobes: bool,
-    locked_down: Option<bool>,
+    lockdown: Option<Lockdown>,
     first_users: Option<bool>,
     capabilities: CapabilitySet,
     /// The hard limit on locked memory.
@@ -159,7 +177,7 @@ impl Rights {
             release: super::release(),
             has_btf: Path::new(VMLINUX).exists(),
             has_kprobes: Path::new(KPROBES).exists(),
-            locked_down: fs::read_to_string(LOCKDOWN).ok().map(|text| confidential(&text)),
+            lockdown: fs::read_to_string(LOCKDOWN).ok().map(|text| Lockdown::of(&text)),
             first_users: fs::read_link("/proc/self/ns/user")
                 .ok()
                 .map(|users| users.as_os_str() == FIRST_USERS),
@@ -180,7 +198,7 @@ impl Rights {
             (self.architecture != "x86_64").then_some(Gap::Architecture(self.architecture)),
             (!self.has_btf).then_some(Gap::NoBtf),
             (!self.has_kprobes).then_some(Gap::NoKprobes),
-            (self.locked_down == Some(true)).then_some(Gap::LockedDown),
+            (self.lockdown == Some(Lockdown::Closed)).then_some(Gap::LockedDown),
             (self.first_users == Some(false)).then_some(Gap::UserNamespace),
             (!missing.is_empty()).then_some(Gap::Capabilities(missing)),
             self.locked_memory_gap(),
@@ -204,7 +222,9 @@ impl Rights {
     /// What may be behind a refusal that nothing above explains.
     pub fn suspicions(&self) -> Vec<Gap> {
         let paranoid = self.paranoid.filter(|_| self.strict_perf_events()).map(Gap::Paranoid);
-        paranoid.into_iter().chain(self.seccomp.then_some(Gap::Seccomp)).collect()
+        let locked = (self.lockdown == Some(Lockdown::Direct)).then_some(Gap::WithoutKprobes);
+        let seccomp = self.seccomp.then_some(Gap::Seccomp);
+        paranoid.into_iter().chain(locked).chain(seccomp).collect()
     }
 
     fn has(&self, capability: CapabilitySet) -> bool {
@@ -227,6 +247,17 @@ impl Rights {
         // careful for a user without CAP_SYS_RESOURCE.
         let counted = version(&self.release).is_some_and(|version| version < (5, 11));
         (counted && !self.has(CapabilitySet::SYS_RESOURCE)).then_some(Gap::LockedMemory(limit))
+    }
+}
+
+impl Lockdown {
+    /// What is in the way at the level in brackets.
+    fn of(levels: &str) -> Self {
+        match confidential(levels) {
+            false => Self::Open,
+            true if Direct::of_this_kernel().is_some() => Self::Direct,
+            true => Self::Closed,
+        }
     }
 }
 

@@ -133,6 +133,17 @@ fn outcome(name: &str, names: &str, runs: &str) -> Result<()> {
     }
 }
 
+/// Plays some rows in one run, and fails if anything is wrong with any of them.
+pub(crate) fn play(run: &str, names: &[&str]) -> Result<()> {
+    let known = |name: &&&str| scenarios::all().any(|row| row.name == **name);
+    ensure!(names.iter().filter(known).count() == names.len(), "unknown rows among {names:?}");
+    let names = names.join(",");
+    let said = case::in_own_process(NAME, &[(ROWS, &names), (CHOSEN, run)], PATIENCE)?;
+    let wrong = read(&said)?;
+    ensure!(wrong.is_empty(), "{wrong:?}");
+    Ok(())
+}
+
 fn read(said: &str) -> Result<Outcomes> {
     let mut outcomes = Outcomes::new();
     for line in said.lines().filter_map(|line| line.strip_prefix(MARK)) {

@@ -30,6 +30,7 @@ mod inetdiag;
 mod leftovers;
 mod listener;
 mod listeners;
+mod lockdown;
 mod metrics;
 mod mixed;
 mod netns;
@@ -102,6 +103,8 @@ fn main() -> ExitCode {
         nobody::cases(),
         metrics::cases(),
         top::cases(),
+        // The kernel stays as this leaves it.
+        lockdown::cases(),
     ]
     .into_iter()
     .flatten()

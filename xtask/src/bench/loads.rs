@@ -25,7 +25,12 @@ impl Row {
 
 /// In the order in which a guest goes through them.
 pub(crate) const LOADS: &[Row] = &[
-    Row { name: "healthy", title: "healthy connection", workload: Workload::Healthy, count: 10_000 },
+    Row {
+        name: "healthy",
+        title: "healthy connection",
+        workload: Workload::Healthy,
+        count: 10_000,
+    },
     Row {
         name: "accept-queue",
         title: "SYN, accept queue full",

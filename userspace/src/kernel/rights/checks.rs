@@ -3,7 +3,7 @@
 
 use rustix::thread::CapabilitySet;
 
-use super::{KPROBES, LOCKDOWN, PARANOID, Rights};
+use super::{KPROBES, LOCKDOWN, Lockdown, PARANOID, Rights};
 use crate::kernel::btf::VMLINUX;
 
 /// How a prerequisite is met.
@@ -62,12 +62,14 @@ impl Rights {
     }
 
     fn lockdown(&self) -> Check {
-        let (state, found) = match self.locked_down {
-            None => (State::Unknown, format!("{LOCKDOWN} cannot be read, or is not there")),
-            Some(true) => (State::Unmet, "confidentiality".to_owned()),
-            Some(false) => (State::Met, "not for confidentiality".to_owned()),
+        let unknown = format!("{LOCKDOWN} cannot be read, or is not there");
+        let (state, found) = match self.lockdown {
+            None => (State::Unknown, unknown.as_str()),
+            Some(Lockdown::Closed) => (State::Unmet, "confidentiality"),
+            Some(Lockdown::Direct) => (State::Doubtful, "confidentiality, which leaves fentry"),
+            Some(Lockdown::Open) => (State::Met, "not for confidentiality"),
         };
-        Check { name: "lockdown", state, found }
+        check("lockdown", state, found)
     }
 
     fn users(&self) -> Check {

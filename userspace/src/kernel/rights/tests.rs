@@ -1,6 +1,6 @@
 use rustix::thread::CapabilitySet;
 
-use super::{Gap, Rights, State, Unmet, confidential, version};
+use super::{Gap, Lockdown, Rights, State, Unmet, confidential, version};
 use crate::exit::Exit;
 
 /// Root of a recent machine.
@@ -10,7 +10,7 @@ pub(in crate::kernel) fn root() -> Rights {
         release: "6.12.107+deb13-cloud-amd64".to_owned(),
         has_btf: true,
         has_kprobes: true,
-        locked_down: Some(false),
+        lockdown: Some(Lockdown::Open),
         first_users: Some(true),
         capabilities: CapabilitySet::all(),
         locked_memory: Some(8 << 20),
@@ -32,7 +32,7 @@ fn gaps(rights: &Rights) -> Vec<Gap> {
 fn nothing_is_in_the_way_of_root() {
     assert_eq!(root().check(), Ok(()));
     assert_eq!(root().suspicions(), []);
-    let unsure = Rights { locked_down: None, first_users: None, paranoid: None, ..root() };
+    let unsure = Rights { lockdown: None, first_users: None, paranoid: None, ..root() };
     assert_eq!(unsure.check(), Ok(()));
 }
 
@@ -61,7 +61,7 @@ fn what_no_right_can_change_decides_the_exit() {
         (Rights { architecture: "aarch64", ..root() }, Gap::Architecture("aarch64")),
         (Rights { has_btf: false, ..root() }, Gap::NoBtf),
         (Rights { has_kprobes: false, ..root() }, Gap::NoKprobes),
-        (Rights { locked_down: Some(true), ..root() }, Gap::LockedDown),
+        (Rights { lockdown: Some(Lockdown::Closed), ..root() }, Gap::LockedDown),
     ];
     for (rights, gap) in alone {
         assert_eq!(gaps(&rights), [gap]);
@@ -102,6 +102,9 @@ fn what_only_some_kernels_refuse_is_a_suspicion() {
     let user = Rights { capabilities: few, seccomp: true, ..root() };
     assert_eq!(user.check(), Ok(()));
     assert_eq!(user.suspicions(), [Gap::Paranoid(3), Gap::Seccomp]);
+    let locked = Rights { lockdown: Some(Lockdown::Direct), ..root() };
+    assert_eq!(locked.check(), Ok(()));
+    assert_eq!(locked.suspicions(), [Gap::WithoutKprobes]);
     let relaxed = Rights { paranoid: Some(2), seccomp: false, ..user };
     assert_eq!(relaxed.suspicions(), []);
 }
@@ -112,6 +115,7 @@ fn every_message_is_one_line_that_says_what_to_do() {
         Gap::Architecture("aarch64"),
         Gap::NoBtf,
         Gap::LockedDown,
+        Gap::WithoutKprobes,
         Gap::UserNamespace,
         Gap::Capabilities(vec!["CAP_BPF"]),
         Gap::LockedMemory(65_536),
@@ -159,9 +163,10 @@ fn checks_say_the_same_as_the_gaps() {
     let all = [
         root(),
         Rights { architecture: "aarch64", has_btf: false, has_kprobes: false, ..root() },
-        Rights { locked_down: Some(true), first_users: Some(false), ..root() },
-        Rights { locked_down: None, first_users: None, paranoid: None, ..root() },
+        Rights { lockdown: Some(Lockdown::Closed), first_users: Some(false), ..root() },
+        Rights { lockdown: None, first_users: None, paranoid: None, ..root() },
         Rights { capabilities: none, seccomp: true, ..root() },
+        Rights { lockdown: Some(Lockdown::Direct), ..root() },
         Rights { capabilities: few, ..root() },
         Rights {
             capabilities: few,
@@ -180,6 +185,6 @@ fn checks_say_the_same_as_the_gaps() {
         assert_eq!(with(State::Unmet), gaps.iter().map(count).sum::<usize>(), "{rights:?}");
         assert_eq!(with(State::Doubtful) > 0, !rights.suspicions().is_empty(), "{rights:?}");
     }
-    let unsure = Rights { locked_down: None, ..root() };
+    let unsure = Rights { lockdown: None, ..root() };
     assert_eq!(unsure.checks().iter().filter(|it| it.state == State::Unknown).count(), 1);
 }
