@@ -49,7 +49,8 @@ pub(super) const ROWS: &[Entry] = &[
         headline: "MD5 or TCP-AO signature missing, unexpected or wrong",
         what_happened: "The listener has a key for this peer and the packet no valid signature, \
             or it has a signature that no key was set for. TCPMD5NotFound, TCPMD5Unexpected, \
-            TCPMD5Failure and TCPAO* tell which.",
+            TCPMD5Failure and TCPAO* tell which. From 6.7 on it may also have several signatures, \
+            or malformed TCP options of any kind: that moves none of them.",
         site: "tcp_inbound_hash, tcp_inbound_md5_hash, tcp_v4_inbound_md5_hash",
         kernels: "all, by names that differ; TCP-AO from 6.7 on",
         client: "No answer: connect() hangs.",

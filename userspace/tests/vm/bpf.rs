@@ -4,6 +4,8 @@
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 use aya::Btf;
@@ -11,6 +13,7 @@ use aya_obj::btf::BtfKind;
 use aya_obj::generated::{
     bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_type,
 };
+use rustix::mm::{MapFlags, ProtFlags, mmap};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// A register of the program.
@@ -29,6 +32,8 @@ const CALL: u8 = 0x85;
 const EXIT: u8 = 0x95;
 /// A constant that is the place of a map's value (`BPF_PSEUDO_MAP_VALUE`).
 const OF_MAP: Register = 2;
+/// A map that can be mapped into memory (`BPF_F_MMAPABLE`, 5.5 and later).
+const MAPPABLE: u32 = 1 << 10;
 
 fn instruction(code: u8, to: Register, from: Register, offset: i16, constant: i32) -> bpf_insn {
     // SAFETY: all of it is integers, for which zero is a value.
@@ -100,6 +105,11 @@ impl Attached {
         Self::new(function, program, bpf_attach_type::BPF_TRACE_FENTRY)
     }
 
+    /// Runs it where the function returns; it has to answer 0.
+    pub(crate) fn to_exit_of(function: &str, program: &[bpf_insn]) -> Result<Self> {
+        Self::new(function, program, bpf_attach_type::BPF_TRACE_FEXIT)
+    }
+
     /// Runs it before a function that may be answered for: what is not 0 is its answer (5.7 and
     /// later).
     pub(crate) fn in_place_of(function: &str, program: &[bpf_insn]) -> Result<Self> {
@@ -137,11 +147,12 @@ fn allow_memory() -> Result<()> {
     Ok(setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None })?)
 }
 
-/// A map of one value, which begins with a `u32`.
+/// A map of one value, which begins with a `u32`. To look at it needs no call of the kernel, and so
+/// no memory.
 #[derive(Debug)]
 pub(crate) struct Value {
     map: OwnedFd,
-    size: usize,
+    begin: &'static AtomicU32,
 }
 
 impl Value {
@@ -156,34 +167,26 @@ impl Value {
         create.key_size = 4;
         create.value_size = u32::try_from(size)?;
         create.max_entries = 1;
+        create.map_flags = MAPPABLE;
         let map = bpf(bpf_cmd::BPF_MAP_CREATE, &attr).context("failed to make a map")?;
-        Ok(Self { map, size })
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses a place where nothing is yet.
+        let begin =
+            unsafe { mmap(ptr::null_mut(), size_of::<u32>(), access, MapFlags::SHARED, &map, 0) };
+        let begin = begin.context("failed to map a map")?.cast::<AtomicU32>();
+        // SAFETY: it is the beginning of a page, and stays mapped as long as this process lives;
+        // the program too reads and writes no less than the whole of it.
+        Ok(Self { map, begin: unsafe { &*begin } })
     }
 
     /// What it begins with.
-    pub(crate) fn get(&self) -> Result<u32> {
-        let mut value = vec![0; self.size];
-        self.access(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut value).context("failed to read a map")?;
-        Ok(value.first_chunk().map_or(0, |first| u32::from_ne_bytes(*first)))
+    pub(crate) fn get(&self) -> u32 {
+        self.begin.load(Ordering::SeqCst)
     }
 
-    /// Sets what it begins with; the rest is zero again.
-    pub(crate) fn set(&self, to: u32) -> Result<()> {
-        let mut value = vec![0; self.size];
-        value[..4].copy_from_slice(&to.to_ne_bytes());
-        self.access(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut value).context("failed to set a map")
-    }
-
-    fn access(&self, command: bpf_cmd, value: &mut [u8]) -> Result<()> {
-        let key = 0_u32;
-        // SAFETY: all of it is integers, for which zero is a value.
-        let mut attr: bpf_attr = unsafe { zeroed() };
-        // SAFETY: these are the members that the two commands read; the union was zeroed.
-        let access = unsafe { &mut attr.__bindgen_anon_2 };
-        access.map_fd = u32::try_from(self.raw())?;
-        access.key = (&raw const key) as u64;
-        access.__bindgen_anon_1.value = value.as_mut_ptr() as u64;
-        ask(command, &attr).map(drop)
+    /// Sets what it begins with.
+    pub(crate) fn set(&self, to: u32) {
+        self.begin.store(to, Ordering::SeqCst);
     }
 
     fn raw(&self) -> RawFd {

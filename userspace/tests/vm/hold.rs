@@ -1,7 +1,7 @@
-//! Two CPUs at one handshake: what the first does is held where a kernel function begins, until
-//! the second has done what makes the race.
+//! Two CPUs at one handshake: what the first does is held where a kernel function begins or ends,
+//! until the second has done what makes the race.
 //!
-//! A BPF program at the function's entry turns in circles on that one CPU. So a race that hardly
+//! A BPF program at the function's entry or exit turns in circles on that one CPU. So a race that hardly
 //! ever happens does so every time, by the kernel's own code and with real packets.
 
 use std::sync::Barrier;
@@ -38,7 +38,7 @@ const BYTES: i32 = 512 << 10;
 /// more than 8192.
 const TURNS: i32 = 2048;
 
-/// A kernel function at whose beginning packets can be held.
+/// A place in the kernel where packets can be held.
 #[derive(Debug)]
 pub(crate) struct Hold {
     function: &'static str,
@@ -49,9 +49,22 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
+    /// Where a function begins.
     pub(crate) fn at(function: &'static str) -> Result<Self> {
+        Self::new(function, Attached::to_entry_of)
+    }
+
+    /// Where it returns.
+    pub(crate) fn after(function: &'static str) -> Result<Self> {
+        Self::new(function, Attached::to_exit_of)
+    }
+
+    fn new(
+        function: &'static str,
+        attach: fn(&str, &[bpf_insn]) -> Result<Attached>,
+    ) -> Result<Self> {
         let (state, bytes) = (Value::new(size_of::<u32>())?, Value::new(usize::try_from(BYTES)?)?);
-        let program = Attached::to_entry_of(function, &program(&state, &bytes)?)?;
+        let program = attach(function, &program(&state, &bytes)?)?;
         Ok(Self { function, state, _bytes: bytes, _program: program })
     }
 
@@ -61,38 +74,56 @@ impl Hold {
         send: impl FnOnce() -> Result<()>,
         act: impl FnOnce() -> Result<()> + Send,
     ) -> Result<()> {
-        self.state.set(ARMED)?;
-        // A thread begins where the one that made it is, and there it could not run now.
-        let ready = Barrier::new(2);
-        let other = || {
-            let pinned = pin(OTHER_CPU);
-            ready.wait();
-            pinned?;
-            self.await_caught()?;
-            let acted = act();
-            // Otherwise it was not held for long enough.
-            let held = self.state.get()? == CAUGHT;
-            self.state.set(FREE)?;
-            ensure!(held, "{} was left too early", self.function);
-            acted
-        };
-        thread::scope(|scope| {
-            let other = scope.spawn(other);
-            ready.wait();
-            let outcome = send();
-            let acted = other.join().map_err(|_| anyhow!("the other hand panicked"))?;
-            outcome.and(acted)
-        })
+        self.arm();
+        with_other_cpu(send, || self.stop(act))
+    }
+
+    /// The next call on [`CPU`] will be held.
+    pub(crate) fn arm(&self) {
+        self.state.set(ARMED);
+    }
+
+    /// Waits until a call is held, acts, and lets it go.
+    pub(crate) fn stop(&self, act: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.await_caught()?;
+        let acted = act();
+        // Otherwise it was not held for long enough.
+        let held = self.state.get() == CAUGHT;
+        self.state.set(FREE);
+        ensure!(held, "{} was left too early", self.function);
+        acted
     }
 
     fn await_caught(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while self.state.get()? != CAUGHT {
+        while self.state.get() != CAUGHT {
             ensure!(Instant::now() < deadline, "nothing came to {}", self.function);
             thread::yield_now();
         }
         Ok(())
     }
+}
+
+/// Sends a packet from [`CPU`] while the other one does what it has to.
+pub(crate) fn with_other_cpu(
+    send: impl FnOnce() -> Result<()>,
+    act: impl FnOnce() -> Result<()> + Send,
+) -> Result<()> {
+    // A thread begins where the one that made it is, and there it could not run now.
+    let ready = Barrier::new(2);
+    let other = || {
+        let pinned = pin(OTHER_CPU);
+        ready.wait();
+        pinned?;
+        act()
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        ready.wait();
+        let outcome = send();
+        let acted = other.join().map_err(|_| anyhow!("the other hand panicked"))?;
+        outcome.and(acted)
+    })
 }
 
 /// The first call on the CPU is caught; others pass.

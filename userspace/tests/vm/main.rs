@@ -17,6 +17,7 @@ mod denial;
 mod doctor;
 mod endings;
 mod evicted;
+mod famine;
 mod filters;
 mod fire;
 mod flood;

@@ -11,6 +11,7 @@ use crate::scenario::{Bound, Kind, Scenario};
 
 mod ack;
 mod cookie;
+mod famine;
 mod notice;
 mod race;
 
@@ -201,6 +202,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         notice::ROWS,
         request::SCENARIOS,
         race::ROWS,
+        famine::ROWS,
         before::SCENARIOS,
     ];
     tables.into_iter().flatten()

@@ -1,10 +1,12 @@
 //! What a scenario is played on: a network namespace of its own with the settings, the link, the
 //! clients and the listener that the row asks for.
 
+use std::io;
 use std::panic::resume_unwind;
 use std::thread;
 
 use anyhow::{Context, Result};
+use libc::c_int;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -104,6 +106,32 @@ pub(crate) fn pin(cpu: u32) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(usize::try_from(cpu)?);
     sched_setaffinity(None, &set).with_context(|| format!("failed to move to CPU {cpu}"))
+}
+
+/// Nothing but the calling thread runs on its CPU, unless it waits, as long as this lives.
+#[derive(Debug)]
+pub(crate) struct First(());
+
+impl First {
+    pub(crate) fn begin() -> Result<Self> {
+        schedule(libc::SCHED_FIFO, 1).context("failed to become first on a CPU")?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        if let Err(error) = schedule(libc::SCHED_OTHER, 0) {
+            eprintln!("failed to be like others again: {error}");
+        }
+    }
+}
+
+fn schedule(policy: c_int, priority: c_int) -> io::Result<()> {
+    // SAFETY: the kernel reads one `struct sched_param`, which is one integer, before it returns.
+    let failed =
+        unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const priority) };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The clock of `boot_ns` in an event.

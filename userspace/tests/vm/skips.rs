@@ -10,8 +10,11 @@ const LEGITIMATE: &[(&str, Series)] = &[
     ("ack-tsecr", Series(6, 14)),
     // Requests move to another listener since then.
     ("request-migrated", Series(5, 13)),
+    ("famine::ack-migrate", Series(5, 13)),
     // And these look whether a listener's keys were copied.
     ("ack-child-key", Series(6, 1)),
+    // Signatures of several kinds are read since 6.7.
+    ("pre-md5-ao-of-bad-options", Series(6, 6)),
     // That a request is queued twice was not noticed before 5.11.
     ("race::syn-dup", Series(5, 10)),
     // Debian builds its 5.10 without MPTCP.

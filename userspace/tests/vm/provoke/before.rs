@@ -42,6 +42,34 @@ pub(crate) fn unsigned_syns(rig: &mut Rig, count: usize) -> Result<Provoked> {
     })
 }
 
+/// Signatures' options that no packet may have: of both kinds, one twice, one that is too short.
+static BAD_SIGNATURES: [[u8; 36]; 3] =
+    [options(MD5, AO), options(MD5, MD5), options([AO[0], 4], [NOP, NOP])];
+/// Kind and length of a TCP option.
+const MD5: [u8; 2] = [19, 18];
+const AO: [u8; 2] = [29, 16];
+const NOP: u8 = 1;
+
+const fn options(first: [u8; 2], second: [u8; 2]) -> [u8; 36] {
+    let mut options = [NOP; 36];
+    let next = first[1] as usize;
+    [options[0], options[1]] = first;
+    [options[next], options[next + 1]] = second;
+    options
+}
+
+/// The listener has no key, and the SYNs have signatures that make no sense.
+pub(crate) fn bad_signatures(rig: &mut Rig, _: usize) -> Result<Provoked> {
+    let mut refused = Vec::with_capacity(BAD_SIGNATURES.len());
+    for options in &BAD_SIGNATURES {
+        let flow = rig.newcomer();
+        rig.peer.syn_with(&flow, options)?;
+        refused.push(Refused { flow, syn_queue: 0 });
+    }
+    rig.ensure_silence(&refused)?;
+    Ok(refused.into())
+}
+
 /// The clients are further away than the listener allows.
 pub(crate) fn few_hops(rig: &mut Rig, count: usize) -> Result<Provoked> {
     sockopt::require_hops(rig.listener.socket(), rig.family == Family::V6, FAR)?;

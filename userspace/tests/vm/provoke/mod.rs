@@ -7,6 +7,7 @@ mod ack;
 mod before;
 mod child;
 mod cookie;
+mod famine;
 mod fastopen;
 mod mptcp;
 mod other;
@@ -21,8 +22,8 @@ use crate::rig::{Refused, Rig};
 
 pub(crate) use ack::{accept_queue_full_ack, accept_queue_full_ack_rst};
 pub(crate) use before::{
-    few_hops, filtered_acks, filtered_syns, garbled_syns, leave_in_timewait, syn_fin,
-    syns_to_timewait, unprotected_syns, unsigned_syns,
+    bad_signatures, few_hops, filtered_acks, filtered_syns, garbled_syns, leave_in_timewait,
+    syn_fin, syns_to_timewait, unprotected_syns, unsigned_syns,
 };
 pub(crate) use child::{
     no_memory, no_memory_and_reset, no_memory_for_cookies, no_memory_for_keys, route_lost,
@@ -32,8 +33,9 @@ pub(crate) use cookie::{
     accept_queue_full_cookie_ack, accept_queue_full_cookie_syn, cookies_of_other_options,
     cookies_sent, denied_cookies, forged_cookies, stray_acks,
 };
+pub(crate) use famine::{cookie_acks_in_famine, migrating_ack_in_famine};
 pub(crate) use fastopen::{tfo_child, tfo_no_memory, tfo_queue_full};
-pub(crate) use mptcp::unknown_token;
+pub(crate) use mptcp::{joining_cookies, unknown_token};
 pub(crate) use other::{denied, mapped_source, no_route, not_unicast};
 pub(crate) use packet::{
     client_reset, deferred, far_reset, near_reset, no_flags, other_syn, out_of_window, paws,

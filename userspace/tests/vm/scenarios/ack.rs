@@ -177,7 +177,7 @@ fn copies_keys() -> Result<Option<String>> {
 }
 
 /// The function, unless the kernel has it.
-fn without(function: &str) -> Result<Option<&str>> {
+pub(super) fn without(function: &str) -> Result<Option<&str>> {
     let symbols = fs::read_to_string("/proc/kallsyms").context("failed to read the symbols")?;
     let has = symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(function));
     Ok((!has).then_some(function))

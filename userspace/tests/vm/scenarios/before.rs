@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::ack::without;
 use super::{USUAL, rcv};
 use crate::case::Case;
 use crate::flow::Family;
@@ -49,6 +50,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..BEFORE
     },
     Scenario {
+        name: "pre-md5-ao-of-bad-options",
+        provoke: provoke::bad_signatures,
+        reason: "pre-md5-ao",
+        need: Some(reads_signatures),
+        ..BEFORE
+    },
+    Scenario {
         name: "pre-xfrm-policy",
         families: &[Family::V4, Family::V6],
         provoke: provoke::unprotected_syns,
@@ -64,6 +72,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..BEFORE
     },
 ];
+
+/// Since 6.7; others look for one signature, and for no other kind.
+fn reads_signatures() -> Result<Option<String>> {
+    let missing = "this kernel lets signatures contradict each other: it has no";
+    Ok(without("tcp_do_parse_auth_options")?.map(|function| format!("{missing} {function}")))
+}
 
 /// Rows whose packets are thrown away before anybody asks who listens.
 const UNKNOWN: &[Scenario] = &[

@@ -3,7 +3,7 @@
 use super::{COOKIES_ALWAYS, COOKIES_OFF, USUAL, syn_recv_sock};
 use crate::flow::Family;
 use crate::provoke;
-use crate::scenario::Scenario;
+use crate::scenario::{Kind, Scenario};
 
 const COOKIE: Scenario = Scenario {
     sysctls: &[COOKIES_ALWAYS],
@@ -52,6 +52,15 @@ pub(super) const ROWS: &[Scenario] = &[
         provoke: provoke::route_lost_for_cookies,
         reason: "cookie-ack-no-route",
         outcome: Some("silent"),
+        ..COOKIE
+    },
+    Scenario {
+        name: "mptcp-cookie-ack-without-state",
+        kind: Kind::Mptcp,
+        provoke: provoke::joining_cookies,
+        reason: "cookie-ack-nomem",
+        outcome: Some("silent"),
+        need: Some(super::mptcp),
         ..COOKIE
     },
     Scenario {

@@ -122,7 +122,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// Requests move since 5.14, and kernels that move them count it. The setting alone is in 5.10.y
 /// too.
-fn migrates() -> Result<Option<String>> {
+pub(super) fn migrates() -> Result<Option<String>> {
     let missing = "requests of this kernel never move: it has no counter TCPMigrateReqSuccess";
     Ok((!Netstat::read()?.has("TCPMigrateReqSuccess")).then(|| missing.to_owned()))
 }
