@@ -60,17 +60,15 @@ macro_rules! address {
     };
 }
 
-/// Only the lower half of an `int` in a register is defined.
 macro_rules! returned_error {
     ($ctx:ident, $arg:ident) => {
-        value!($ctx, $arg) as u32 != 0
+        $crate::probes::hook::is_error(value!($ctx, $arg))
     };
 }
 
-/// Only the lowest byte of a `bool` in a register is defined.
 macro_rules! returned_true {
     ($ctx:ident, $arg:ident) => {
-        value!($ctx, $arg) as u8 != 0
+        $crate::probes::hook::is_true(value!($ctx, $arg))
     };
 }
 
@@ -87,3 +85,15 @@ mod cookie;
 mod latency;
 mod request;
 mod syn;
+
+/// Only the lower half of an `int` in a register is defined.
+#[inline(always)]
+const fn is_error(word: u64) -> bool {
+    word as u32 != 0
+}
+
+/// Only the lowest byte of a `bool` in a register is defined.
+#[inline(always)]
+const fn is_true(word: u64) -> bool {
+    word as u8 != 0
+}
