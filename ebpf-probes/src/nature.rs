@@ -46,17 +46,6 @@ const KEEP_OUT: &[Reason] = &[
     Reason::PreTimewait,
 ];
 
-/// [`Reason::moves`] of each number: to look them up costs a probe less than to tell reasons apart.
-static MOVES: [Counters; 128] = {
-    let mut moves = [Counters::NONE; 128];
-    let mut nth = 0;
-    while nth < Reason::ALL.len() {
-        moves[Reason::ALL[nth] as usize] = Reason::ALL[nth].counters();
-        nth += 1;
-    }
-    moves
-};
-
 /// [`KEEP_OUT`] as bits.
 const KEEP_OUT_BITS: u64 = {
     let mut bits = 0;
@@ -162,10 +151,6 @@ impl Reason {
     /// The counters that one such event always moves by one.
     #[must_use]
     pub const fn moves(self) -> Counters {
-        MOVES[self as usize % MOVES.len()]
-    }
-
-    const fn counters(self) -> Counters {
         Counters::of(match self {
             Self::AcceptQueueFullSyn
             | Self::AcceptQueueFullAck
