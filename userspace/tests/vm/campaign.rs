@@ -23,7 +23,7 @@ use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::setting::{Played, Setting};
 use crate::skips;
-use crate::trace::{Trace, Vantage};
+use crate::trace::{ATTACH, Trace, Vantage};
 use crate::verdict;
 
 const NAME: &str = "campaign";
@@ -133,12 +133,14 @@ fn outcome(name: &str, names: &str, runs: &str) -> Result<()> {
     }
 }
 
-/// Plays some rows in one run, and fails if anything is wrong with any of them.
+/// Plays some rows in one run, by the kind of probe that syndrop chooses, and fails if anything is
+/// wrong with any of them.
 pub(crate) fn play(run: &str, names: &[&str]) -> Result<()> {
     let known = |name: &&&str| scenarios::all().any(|row| row.name == **name);
     ensure!(names.iter().filter(known).count() == names.len(), "unknown rows among {names:?}");
     let names = names.join(",");
-    let said = case::in_own_process(NAME, &[(ROWS, &names), (CHOSEN, run)], PATIENCE)?;
+    let environment = [(ROWS, names.as_str()), (CHOSEN, run), (ATTACH, "auto")];
+    let said = case::in_own_process(NAME, &environment, PATIENCE)?;
     let wrong = read(&said)?;
     ensure!(wrong.is_empty(), "{wrong:?}");
     Ok(())

@@ -10,7 +10,7 @@ use crate::netns::Home;
 use crate::process::{Process, command};
 use crate::report::Report;
 
-const ATTACH: &str = "SYNDROP_VM_ATTACH";
+pub(crate) const ATTACH: &str = "SYNDROP_VM_ATTACH";
 
 /// Where syndrop runs.
 #[derive(Debug, Clone, Copy)]
