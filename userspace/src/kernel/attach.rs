@@ -117,8 +117,7 @@ impl Means {
 
     /// What the user chose, on the running kernel.
     pub fn of_this_kernel(choice: Choice) -> Self {
-        let realtime = fs::read_to_string(REALTIME).is_ok_and(|text| text.trim() == "1");
-        let hopeless = realtime.then_some(Unfit::Realtime);
+        let hopeless = is_realtime().then_some(Unfit::Realtime);
         Self { hopeless, direct: Direct::is_possible(), ..Self::new(choice) }
     }
 
@@ -161,6 +160,11 @@ impl Means {
             prototype.id.map(|id| Attach::Fentry { id }).ok_or(Unfit::Ambiguous)
         }
     }
+}
+
+/// Whether the running kernel has PREEMPT_RT.
+pub(super) fn is_realtime() -> bool {
+    fs::read_to_string(REALTIME).is_ok_and(|text| text.trim() == "1")
 }
 
 /// Whether fentry of this function, and what the hook's programs take of it, is nothing that older

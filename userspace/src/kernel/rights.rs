@@ -11,6 +11,7 @@ use procfs::process::Process;
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
+use super::attach::is_realtime;
 use super::btf::{BtfError, VMLINUX};
 use super::direct::Direct;
 use crate::exit::Exit;
@@ -50,7 +51,7 @@ pub enum Gap {
     NoKprobes,
     /// The kernel lets nobody read its memory.
     #[error(
-        "failed to be let into kernel memory: this kernel is locked down for confidentiality ({LOCKDOWN}), which leaves a way to it from Linux 6.2 on only, boot it with lockdown=integrity or lockdown=none"
+        "failed to be let into kernel memory: this kernel is locked down for confidentiality ({LOCKDOWN}), which leaves a way to it from Linux 6.2 on and without PREEMPT_RT only, boot it with lockdown=integrity or lockdown=none"
     )]
     LockedDown,
     /// Of such a kernel's functions none is hooked by kprobes.
@@ -146,7 +147,7 @@ impl std::error::Error for Unmet {}
 enum Lockdown {
     /// It is not locked down for confidentiality.
     Open,
-    /// It is, but lets programs read by themselves.
+    /// It is, but lets programs read by themselves, and takes fentry.
     Direct,
     /// It is.
     Closed,
@@ -255,7 +256,7 @@ impl Lockdown {
     fn of(levels: &str) -> Self {
         match confidential(levels) {
             false => Self::Open,
-            true if Direct::of_this_kernel().is_some() => Self::Direct,
+            true if !is_realtime() && Direct::of_this_kernel().is_some() => Self::Direct,
             true => Self::Closed,
         }
     }
