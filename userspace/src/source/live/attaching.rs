@@ -27,12 +27,9 @@ pub(super) fn attach(settings: &Settings) -> Result<(Plan, Attached), LiveError>
             .refused()
             .and_then(|program| plan.probes.iter().find(|probe| probe.program == program));
         match refused {
-            // Whatever was wrong, it may have been this; nothing is lost without it but time.
-            Some(_)
-                if plan.layout.direct.is_some()
-                    && !error.is_of_attaching()
-                    && !error.is_denial() =>
-            {
+            // Whatever was wrong, it may have been this; nothing is lost without it but time. What a
+            // verifier refuses is mostly denied, too, by the number of its answer.
+            Some(_) if plan.layout.direct.is_some() && !error.is_of_attaching() => {
                 means.direct = false;
             }
             // Where fentry alone is wanted, and refused of what is nothing special, the kernel's own

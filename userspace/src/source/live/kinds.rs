@@ -8,6 +8,9 @@ use std::collections::HashSet;
 
 use aya::Btf;
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
+use object::Endianness;
+use object::elf::FileHeader64;
+use object::read::elf::{FileHeader, SectionHeader};
 
 use crate::kernel::hooks::Kind;
 use crate::kernel::{Attach, PlannedProbe};
@@ -38,18 +41,14 @@ pub(super) fn renamed(object: &[u8], probes: &[PlannedProbe]) -> Option<Vec<u8>>
     Some(renamed)
 }
 
-/// The names of the sections of a 64-bit ELF file of our own byte order.
+/// The names of the object's sections.
 fn names(object: &mut [u8]) -> Option<&mut [u8]> {
-    const HEADERS: usize = 40;
-    const HEADER_SIZE: usize = 58;
-    const NAMES: usize = 62;
-    let half = |at: usize| Some(u16::from_ne_bytes(*object.get(at..)?.first_chunk()?).into());
-    let word =
-        |at: usize| usize::try_from(u64::from_ne_bytes(*object.get(at..)?.first_chunk()?)).ok();
-    let size: usize = half(HEADER_SIZE)?;
-    let nth: usize = half(NAMES)?;
-    let header = word(HEADERS)?.checked_add(size.checked_mul(nth)?)?;
-    let (start, len) = (word(header.checked_add(24)?)?, word(header.checked_add(32)?)?);
+    let header = FileHeader64::<Endianness>::parse(&*object).ok()?;
+    let endian = header.endian().ok()?;
+    let nth = header.shstrndx(endian, &*object).ok()?;
+    let sections = header.section_headers(endian, &*object).ok()?;
+    let (start, len) = sections.get(usize::try_from(nth).ok()?)?.file_range(endian)?;
+    let (start, len) = (usize::try_from(start).ok()?, usize::try_from(len).ok()?);
     object.get_mut(start..start.checked_add(len)?)
 }
 
