@@ -10,11 +10,13 @@
 #![cfg_attr(target_arch = "bpf", no_std)]
 
 mod application;
+mod arg;
 mod classify;
 mod config;
 mod counter;
 mod facts;
 mod field;
+mod filter;
 mod listener_record;
 mod nature;
 mod open;
@@ -26,15 +28,17 @@ pub use application::{
     ASKED_MAX, ListenerKey, QUEUED_MAX, Untimed, WAIT_BUCKETS, WAITS_MAX, WaitCount, WaitKey,
     wait_bound, wait_bucket,
 };
+pub use arg::Arg;
 pub use classify::{
     Verdict, before_listener, check_req, check_req_child, conn_request, conn_request_wrapper,
     cookie_check, is_told_by_way, request_error, request_removed, request_timer,
     request_timer_ended, syn_recv_sock,
 };
-pub use config::{Arg, Config, Filter, MAX_PORTS, NOWHERE};
+pub use config::{Config, NOWHERE};
 pub use counter::{Counter, Counters};
 pub use facts::{Facts, Milestone, Milestones};
 pub use field::{ABSENT, Field, FieldSlot};
+pub use filter::{Between, Filter, MAX_PORTS};
 pub use listener_record::ListenerRecord;
 pub use open::{OPEN_ARG, OPEN_READ, READ_MAX};
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use ebpf_probes::{Filter, MAX_PORTS, Reason, Stage};
+use ebpf_probes::{Between, Filter, MAX_PORTS, Reason, Stage};
 use ipnet::IpNet;
 
 use crate::decode::{Family, ListenerId, SynDrop};
@@ -143,13 +143,6 @@ pub fn shows_every_drop(filter: &Filter) -> bool {
     Filter { notices: Filter::ALL.notices, ..*filter } == Filter::ALL
 }
 
-/// Whether it takes the ends of a connection, or its namespace, to tell whether the filter shows it.
-pub fn asks_for_ends(filter: &Filter) -> bool {
-    let Filter { local, local_mask, peer, peer_mask, family, ports_len, netns, .. } = Filter::ALL;
-    let ends = Filter { local, local_mask, peer, peer_mask, family, ports_len, netns, ..*filter };
-    ends != *filter
-}
-
 /// The IP version of the packets that a network's addresses are found in.
 fn family_of(network: &IpNet) -> Family {
     match network {
@@ -194,21 +187,22 @@ pub fn shows_kind(filter: &Filter, reason: Reason, stage: Stage) -> bool {
 /// Whether the filter shows a drop, by the rules that the probes have. What could not be read of
 /// a packet is 0 to them.
 pub fn shows(filter: &Filter, drop: &SynDrop) -> bool {
-    let none = (0, Ipv6Addr::UNSPECIFIED.octets(), Ipv6Addr::UNSPECIFIED.octets(), 0);
-    let (family, local, peer, port) = drop.packet.map_or(none, |packet| {
-        let family = match packet.family {
-            Family::V4 => 4,
-            Family::V6 => 6,
-        };
-        (family, mapped(packet.local.ip()), mapped(packet.peer.ip()), packet.local.port())
+    let packet = drop.packet;
+    let family = packet.map_or(0, |packet| match packet.family {
+        Family::V4 => 4,
+        Family::V6 => 6,
     });
-    let ports = &filter.ports[..MAX_PORTS.min(filter.ports_len as usize)];
-    shows_kind(filter, drop.reason, drop.stage)
-        && (filter.family == 0 || filter.family == family)
-        && (filter.netns == 0 || Some(filter.netns) == drop.listener.netns)
-        && (ports.is_empty() || ports.contains(&port))
-        && within(local, filter.local, filter.local_mask)
-        && within(peer, filter.peer, filter.peer_mask)
+    let octets = |end: Option<SocketAddr>| {
+        end.map_or(Ipv6Addr::UNSPECIFIED.octets(), |end| mapped(end.ip()))
+    };
+    let between = Between {
+        family,
+        netns: drop.listener.netns.unwrap_or(0),
+        local: &octets(packet.map(|packet| packet.local)),
+        local_port: packet.map_or(0, |packet| packet.local.port()),
+        peer: &octets(packet.map(|packet| packet.peer)),
+    };
+    shows_kind(filter, drop.reason, drop.stage) && filter.shows(&between)
 }
 
 /// Whether drops that the filter shows can be drops of this listener. An IPv6 one that is bound to

@@ -39,6 +39,25 @@ pub const fn is_told_by_way(watched: Milestones) -> bool {
 #[inline]
 #[must_use]
 pub fn conn_request(facts: &Facts) -> Option<Verdict> {
+    at_once(facts).or_else(|| by_way(facts))
+}
+
+/// What most SYNs of a flood come to, who hardly get anywhere: so they are judged by one look.
+#[inline]
+pub(super) fn at_once(facts: &Facts) -> Option<Verdict> {
+    const FULL: u64 = Milestone::FloodRefused.bit();
+    if facts.counted != 0 || !is_told_by_way(facts.watched) {
+        return None;
+    }
+    match facts.passed.0 {
+        0 => Some(syn(Reason::AcceptQueueFullSyn)),
+        FULL => Some(syn(Reason::SynQueueFull)),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+pub(super) fn by_way(facts: &Facts) -> Option<Verdict> {
     let passed = facts.passed;
     if passed.has(Milestone::RequestQueued) {
         return queued(facts);

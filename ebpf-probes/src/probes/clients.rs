@@ -132,10 +132,10 @@ pub(crate) fn refused(record: &mut DropRecord, keeps_out: bool) {
     }
 }
 
-/// A refusal was sampled out, and its client is not remembered.
+/// Until then refusals are sampled out, whose clients are not remembered.
 #[inline(always)]
-pub(crate) fn pass_over(now: u64) {
-    note(&PASSED_OVER, now);
+pub(crate) fn pass_over(until: u64) {
+    note(&PASSED_OVER, until);
 }
 
 /// A connection came about. If its client had been refused, that is news; and it is forgotten, whether

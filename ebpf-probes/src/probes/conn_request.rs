@@ -34,15 +34,18 @@ pub(crate) fn enter_wrapper(outer: Outer, sk: Address, skb: Address) {
     slot::open(outer, sk, skb);
 }
 
-/// It returned.
+/// It returned. So did `tcp_conn_request`, whose call is judged here, too, where its own return is
+/// not hooked.
 #[inline(always)]
 pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
     let Some(slot) = slot::close(outer) else { return };
-    judge_wrapper(slot, function);
+    match slot::take(Outer::ConnRequest, slot.skb) {
+        Some(inner) => judge(inner),
+        None => judge_wrapper(slot, function),
+    }
 }
 
-/// It returned, and nothing else is hooked than this and the entry of `tcp_conn_request`: whose
-/// call is judged here too, if there was one.
+/// The same where its entry is not hooked either.
 #[inline(always)]
 pub(crate) fn exit_whole(outer: Outer, function: Function, sk: Address, skb: Address) {
     if let Some(slot) = slot::take(Outer::ConnRequest, skb) {

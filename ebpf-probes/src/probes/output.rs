@@ -4,11 +4,9 @@ use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
 use aya_log_ebpf::debug;
-use ebpf_probes::{
-    DropRecord, Filter, Function, LOSS_COUNT, Loss, MAX_PORTS, Reason, Told, Verdict,
-};
+use ebpf_probes::{Between, DropRecord, Filter, Function, LOSS_COUNT, Loss, Reason, Told, Verdict};
 
-use super::slot::{Ends, Past, Slot};
+use super::slot::{Past, Slot};
 use super::{clients, detail, listener, packet, read, recent, ring, totals};
 
 #[map]
@@ -57,8 +55,7 @@ pub(crate) fn report_recovered(slot: &mut Slot, client: Past, function: Function
 /// Notes in its slot what is to be told of a call; says whether anything is.
 #[inline(always)]
 fn judge(slot: &mut Slot, verdict: &Verdict, function: Function) -> bool {
-    let wanted = !verdict.reason.is_notice() || is_noticed(read::filter(), verdict.reason as u16);
-    if !wanted && verdict.moves.is_empty() {
+    if !is_wanted(verdict.reason) && verdict.moves.is_empty() {
         return false;
     }
     slot.told = Told::new(verdict, function);
@@ -101,7 +98,7 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
         slot.age = recent::NEVER;
     }
     // What becomes of each client is wanted, or else only what is told one by one.
-    let followed = follows_clients(read::filter());
+    let followed = read::filter().follows_clients();
     if followed && slot.told().refuses() {
         clients::refused(record, slot.told().keeps_out());
     }
@@ -132,13 +129,12 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
 /// to verify of what would tell of it.
 #[inline(always)]
 pub(crate) fn matters(reason: Reason) -> bool {
-    !reason.is_notice() || is_noticed(read::filter(), reason as u16) || !reason.moves().is_empty()
+    is_wanted(reason) || !reason.moves().is_empty()
 }
 
-/// Whether a notice is wanted.
 #[inline(always)]
-fn is_noticed(filter: &Filter, notice: u16) -> bool {
-    filter.notices >> (notice & 63) & 1 != 0
+fn is_wanted(reason: Reason) -> bool {
+    !reason.is_notice() || read::filter().notices(reason)
 }
 
 /// 1 if the filter shows an event, else 0. Calculated, as far as not the filter decides what is to
@@ -149,64 +145,19 @@ fn shows(filter: &Filter, record: &DropRecord) -> u8 {
         if record.reason >= Reason::FIRST_NOTICE { filter.notices } else { filter.reasons };
     let mut shown =
         reasons >> (record.reason & 63) & u64::from(filter.stages >> (record.stage & 31));
-    if asks_for_ends(filter) && !shows_record(filter, record) {
+    if filter.asks_for_ends() && !filter.shows(&between(record)) {
         shown = 0;
     }
     (shown & 1) as u8
 }
 
-/// Whether the filter shows what happens between the ends of a record.
 #[inline(always)]
-fn shows_record(filter: &Filter, record: &DropRecord) -> bool {
-    (filter.family == 0 || filter.family == u32::from(record.family))
-        && (filter.netns == 0 || filter.netns == record.netns)
-        && port(filter, record.local_port)
-        && within(&record.local, &filter.local, &filter.local_mask)
-        && within(&record.peer, &filter.peer, &filter.peer_mask)
-}
-
-/// Whether anybody wants to hear what becomes of refused clients.
-#[inline(always)]
-pub(crate) fn follows_clients(filter: &Filter) -> bool {
-    is_noticed(filter, Reason::ClientRecovered as u16)
-        || is_noticed(filter, Reason::ClientGone as u16)
-}
-
-/// Whether it takes the ends of a connection, or its namespace, to tell whether the filter shows it.
-#[inline(always)]
-pub(crate) fn asks_for_ends(filter: &Filter) -> bool {
-    let masks = u128::from_ne_bytes(filter.local_mask) | u128::from_ne_bytes(filter.peer_mask);
-    filter.family | filter.netns | filter.ports_len != 0 || masks != 0
-}
-
-/// Whether the filter shows what happens between these ends.
-#[inline(always)]
-pub(crate) fn shows_ends(filter: &Filter, ends: &Ends, netns: u32) -> bool {
-    (filter.family == 0 || filter.family == ends.family)
-        && (filter.netns == 0 || filter.netns == netns)
-        && port(filter, ends.local_port)
-        && within(&ends.local, &filter.local, &filter.local_mask)
-        && within(&ends.peer, &filter.peer, &filter.peer_mask)
-}
-
-#[inline(always)]
-fn port(filter: &Filter, port: u16) -> bool {
-    if filter.ports_len == 0 {
-        return true;
+fn between(record: &DropRecord) -> Between<'_> {
+    Between {
+        family: record.family.into(),
+        netns: record.netns,
+        local: &record.local,
+        local_port: record.local_port,
+        peer: &record.peer,
     }
-    let mut slot = 0;
-    while slot < MAX_PORTS {
-        if (slot as u32) < filter.ports_len && filter.ports[slot] == port {
-            return true;
-        }
-        slot += 1;
-    }
-    false
-}
-
-#[inline(always)]
-fn within(address: &[u8; 16], network: &[u8; 16], mask: &[u8; 16]) -> bool {
-    let (address, network, mask) =
-        (u128::from_ne_bytes(*address), u128::from_ne_bytes(*network), u128::from_ne_bytes(*mask));
-    address & mask == network
 }

@@ -74,6 +74,12 @@ pub(crate) fn sees_cookies() -> bool {
     config!(cookies) != 0
 }
 
+/// Whether an event like an earlier one can be counted where that was.
+#[inline(always)]
+pub(crate) fn counts_alike() -> bool {
+    config!(alike) != 0
+}
+
 /// The address of a counter, from that of all; nowhere if its place is not known.
 #[inline(always)]
 pub(crate) fn counter(counters: Address, which: Counter) -> Address {

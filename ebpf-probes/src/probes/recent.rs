@@ -6,16 +6,19 @@
 
 use core::arch::asm;
 
-use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
+use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, PerCpuArray};
-use ebpf_probes::{Config, Milestone, Milestones, Told};
+use ebpf_probes::{Told, TotalCounts};
 
 use super::read::{self, Address};
-use super::{clients, output, totals};
+use super::{clients, totals};
 
 /// A power of two.
 const ROWS: u32 = 16;
+
+/// The longest tick there is, in ns: `CONFIG_HZ` is at least 100.
+const TICK_NS: u64 = 10_000_000;
 
 /// What was counted.
 #[derive(Clone, Copy)]
@@ -31,6 +34,8 @@ struct Recent {
     nth: u32,
     /// 1 if the filter shows it.
     shown: u32,
+    /// In which tick of the kernel's no record was left for it.
+    shut_tick: u64,
 }
 
 #[map]
@@ -71,12 +76,7 @@ pub(crate) fn age() -> u64 {
 /// Whether all that happens to a listener for one reason is alike: nobody asks who its clients are.
 #[inline(always)]
 fn is_usable(told: Told) -> bool {
-    let filter = read::filter();
-    Milestones(read::watched()).has(Milestone::ListenerEnded)
-        && !told.is_notice()
-        && read::detail() != Config::ALL_DETAIL
-        && !output::follows_clients(filter)
-        && !output::asks_for_ends(filter)
+    read::counts_alike() && !told.is_notice()
 }
 
 #[inline(always)]
@@ -101,19 +101,33 @@ pub(crate) fn count(sk: Address, told: Told) -> bool {
     }
     let Some(counts) = totals::at(recent.nth) else { return false };
     if recent.shown != 0 {
-        if read::detail() != 0 {
-            // SAFETY: the helper takes no pointers.
-            let now = unsafe { bpf_ktime_get_boot_ns() };
-            if now >= counts.shut_until_ns {
-                return false;
-            }
-            if told.refuses() {
-                clients::pass_over(now);
-            }
+        if read::detail() != 0 && !is_shut(recent, counts) {
+            return false;
         }
         counts.sampled_out = counts.sampled_out.wrapping_add(1);
     }
     counts.events = counts.events.wrapping_add(1);
+    true
+}
+
+/// Whether no record is left for such an event. The clock is looked at once in a tick of the kernel's,
+/// at most 10 ms: the kernel's own count of these costs next to nothing.
+#[inline(always)]
+fn is_shut(recent: &mut Recent, counts: &TotalCounts) -> bool {
+    // SAFETY: the helper takes no pointers.
+    let tick = unsafe { bpf_jiffies64() };
+    if tick == recent.shut_tick {
+        return true;
+    }
+    // SAFETY: as above.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    if now >= counts.shut_until_ns {
+        return false;
+    }
+    recent.shut_tick = tick;
+    if recent.told.refuses() {
+        clients::pass_over(now + TICK_NS);
+    }
     true
 }
 
@@ -129,5 +143,6 @@ pub(crate) fn remember(sk: Address, told: Told, age: u64, nth: u32, shown: u8) {
         recent.told = told;
         recent.nth = nth;
         recent.shown = shown.into();
+        recent.shut_tick = 0;
     }
 }

@@ -8,7 +8,7 @@
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
-use ebpf_probes::{Counter, Facts, Function, Loss, Milestone, Milestones, Told};
+use ebpf_probes::{Between, Counter, Facts, Function, Loss, Milestone, Milestones, Told};
 
 use super::output;
 use super::read::{self, Address};
@@ -112,6 +112,13 @@ impl Ends {
         local_port: 0,
         family: 0,
     };
+
+    /// As the filter looks at them.
+    #[inline(always)]
+    pub(crate) fn between(&self, netns: u32) -> Between<'_> {
+        let &Self { family, ref local, local_port, ref peer, .. } = self;
+        Between { family, netns, local, local_port, peer }
+    }
 }
 
 /// What had become of a client before.

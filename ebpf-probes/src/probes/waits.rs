@@ -8,10 +8,10 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{LruHashMap, PerCpuArray, PerCpuHashMap};
 use ebpf_probes::{Field, QUEUED_MAX, Untimed, WAITS_MAX, WaitCount, WaitKey, wait_bucket};
 
+use super::listener;
 use super::packet::{self, AF_INET6, mapped};
 use super::read::{self, Address};
 use super::slot::Ends;
-use super::{listener, output};
 
 /// `IPPROTO_MPTCP` (include/uapi/linux/in.h).
 const MPTCP: u16 = 262;
@@ -81,14 +81,15 @@ fn untimed(why: Untimed) {
 /// Whether the filter shows what happens to a connection: its ends and its namespace decide.
 #[inline(always)]
 fn is_shown(child: Address) -> bool {
-    if !output::asks_for_ends(read::filter()) {
+    let filter = read::filter();
+    if !filter.asks_for_ends() {
         return true;
     }
     let mut ends = Ends::NONE;
     packet::seek_sock(child, &mut ends);
     let mut netns = 0_u32;
     read::copy(&mut netns, read::pointer(child, Field::SockNet), Field::NetInum);
-    output::shows_ends(read::filter(), &ends, netns)
+    filter.shows(&ends.between(netns))
 }
 
 /// The row of a listener and a time.

@@ -110,6 +110,9 @@ pub struct Hook {
     /// The one program that does for all of them, where fentry and fexit are to be had of all
     /// functions that have one.
     pub alone: Option<(&'static str, Kind)>,
+    /// The only functions that call this one. Where each that there is has its return hooked, that
+    /// does for this one's.
+    pub callers: &'static [&'static str],
     /// The function, newest spelling first.
     pub targets: &'static [&'static str],
     /// The arguments that the programs take.
@@ -134,6 +137,7 @@ impl Hook {
     const USUAL: Self = Self {
         programs: &[],
         alone: None,
+        callers: &[],
         targets: &[],
         args: &[],
         need: Need::Optional,

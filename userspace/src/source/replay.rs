@@ -168,7 +168,7 @@ impl Replay {
     /// would have had to look at each connection.
     fn latency(&self, summary: &SummaryLine, into: &mut Vec<Event>) -> Option<AcceptLatency> {
         let recorded = summary.accept_latency.as_ref()?;
-        if filter::asks_for_ends(&self.filter) {
+        if self.filter.asks_for_ends() {
             let note = "how long connections waited for accept() was not recorded for each, so this \
                         filter leaves it out";
             into.push(Event::Note(format!("{}: {note}", self.name)));

@@ -1,6 +1,7 @@
 //! A SYN to a listener.
 
 use super::{brief, seen, uncounted, without};
+use crate::classify::syn::{at_once, by_way};
 use crate::classify::{conn_request, conn_request_wrapper, is_told_by_way};
 use crate::counter::{Counter, Counters};
 use crate::facts::Milestone::*;
@@ -186,6 +187,23 @@ fn the_way_tells_what_counters_tell() {
         let blind = without(facts, &[CookieMade]);
         assert_eq!(conn_request(&uncounted(blind)), conn_request(&blind), "{passed:?}");
     }
+}
+
+#[test]
+fn what_is_judged_at_once_is_judged_as_by_the_way() {
+    let mut judged = 0;
+    for &milestone in Milestone::ALL {
+        for passed in [&[][..], &[milestone]] {
+            let facts = uncounted(seen(passed, &[]));
+            let verdict = at_once(&facts);
+            judged += usize::from(verdict.is_some());
+            assert!(verdict.is_none_or(|verdict| by_way(&facts) == Some(verdict)), "{passed:?}");
+        }
+        let facts = without(uncounted(seen(&[], &[])), &[milestone]);
+        assert!(at_once(&facts).is_none_or(|verdict| by_way(&facts) == Some(verdict)));
+    }
+    assert_eq!(judged, Milestone::ALL.len() + 1, "nothing, each time, and the refusal");
+    assert!(at_once(&seen(&[], &[])).is_none(), "counters say more");
 }
 
 #[test]

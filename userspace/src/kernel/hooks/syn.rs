@@ -11,6 +11,12 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("conn_request", Entry), ("conn_request_exit", Return)],
         alone: Some(("conn_request", Entry)),
+        callers: &[
+            "tcp_v4_conn_request",
+            "tcp_v6_conn_request",
+            "subflow_v4_conn_request",
+            "subflow_v6_conn_request",
+        ],
         targets: &["tcp_conn_request"],
         args: &[(Arg::ConnRequestSk, SK), (Arg::ConnRequestSkb, SKB)],
         need: Mandatory,

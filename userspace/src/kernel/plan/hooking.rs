@@ -9,7 +9,7 @@ use super::{HookError, MissingHook, Plan, PlanError, PlannedProbe};
 use crate::kernel::attach::{self, Attach, Means};
 use crate::kernel::btf::{KernelBtf, LookupError, Prototype, Returned};
 use crate::kernel::fields::Need;
-use crate::kernel::hooks::{self, Asked, Hook, When};
+use crate::kernel::hooks::{self, Asked, Hook, Kind, When};
 
 /// How one hook turned out.
 enum Outcome {
@@ -59,6 +59,13 @@ impl Plan {
                 Outcome::Missing(why) => failed.push((hook, why)),
             }
         }
+        for hook in hooks::all() {
+            if self.has_callers(hook, btf) {
+                let needless =
+                    |probe: &PlannedProbe| hook.programs.contains(&(probe.program, Kind::Return));
+                self.probes.retain(|probe| !needless(probe));
+            }
+        }
         let cookies = [Arg::CookieV4Sk, Arg::CookieV6Sk];
         self.config.cookies = cookies.iter().all(|&arg| self.layout.takes(arg)).into();
         for (hook, why) in failed {
@@ -74,6 +81,17 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Whether a function is only called by others, and the return of each of these is hooked.
+    fn has_callers(&self, hook: &Hook, btf: &KernelBtf) -> bool {
+        let is_hooked = |caller: &str| {
+            let mut probes = self.probes.iter();
+            probes.any(|probe| probe.target == caller && probe.kind == Kind::Return)
+        };
+        let is_absent = |caller| matches!(btf.function(caller), Err(LookupError::NoFunction(_)));
+        !hook.callers.is_empty()
+            && hook.callers.iter().all(|caller| is_hooked(caller) || is_absent(caller))
     }
 
     /// Whether another mandatory row of the same function was planned.

@@ -31,8 +31,9 @@ fn a_kernel_that_has_everything_needs_nothing_else() {
     assert!(plan.inferred.is_empty() && plan.unobservable.is_empty());
     let programs: usize = hooks::all().map(|hook| hook.programs.len()).sum();
     // One row is for kernels that queue without saying so, one for those without counters, and
-    // one, of two programs, for those that test signatures in a function per family.
-    assert_eq!(plan.probes.len(), programs - 4);
+    // one, of two programs, for those that test signatures in a function per family. The return of
+    // tcp_conn_request is seen by those of its callers.
+    assert_eq!(plan.probes.len(), programs - 5);
     assert!(plan.layout.fields.iter().all(|slot| *slot != ABSENT));
     assert_eq!(plan.config.counters, [160, 168, 600, 32, 800, 216, 8, 808, 816]);
     assert_eq!(plan.config.percpu_pointers, 48);
@@ -310,7 +311,6 @@ fn only_the_judges_of_a_call_are_no_milestones() {
         .collect();
     let twice = |target| [target, target];
     let expected = [
-        twice("tcp_conn_request"),
         twice("tcp_v4_conn_request"),
         twice("tcp_v6_conn_request"),
         twice("subflow_v4_conn_request"),
@@ -332,5 +332,19 @@ fn only_the_judges_of_a_call_are_no_milestones() {
         twice("__xfrm_policy_check"),
         twice("tcp_inbound_hash"),
     ];
-    assert_eq!(judges, [expected.concat(), before.concat()].concat());
+    let within = vec!["tcp_conn_request"];
+    assert_eq!(judges, [within, expected.concat(), before.concat()].concat());
+}
+
+#[test]
+fn the_return_of_a_function_is_hooked_where_not_that_of_each_caller_is() {
+    let exit = "conn_request_exit";
+    assert!(!programs(&Model::default().plan().unwrap()).contains(&exit));
+    for caller in ["tcp_v6_conn_request", "subflow_v4_conn_request"] {
+        let lacking = Model { without: &[caller], ..Model::default() };
+        assert!(!programs(&lacking.plan().unwrap()).contains(&exit), "{caller} cannot call it");
+    }
+    let means = Means::kprobes(&["subflow_v4_conn_request"]);
+    let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, &means).unwrap();
+    assert!(programs(&plan).contains(&exit), "its calls would never be judged");
 }

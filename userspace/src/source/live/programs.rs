@@ -16,7 +16,6 @@ use std::{io, thread};
 use aya::maps::{Array, MapError};
 use aya::programs::ProgramError;
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
-use ebpf_probes::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::hook::{Hook, Hooked};
@@ -74,7 +73,7 @@ pub enum ProgramsError {
 /// # Errors
 /// The first refusal; nothing stays attached then.
 pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, ProgramsError> {
-    let config = Config { filter: settings.filter, detail: settings.detail, ..plan.config };
+    let config = plan.config.showing(settings.filter, settings.detail);
     let level: u8 = if settings.verbose { LOG_DEBUG } else { LOG_NOTHING };
     let mut loader = loader();
     for map in application::needless(settings.asked) {
