@@ -2,8 +2,7 @@
 //!
 //! An outcome lies under the SHA-256 of all that goes into a boot: the kernel's image, the guest's
 //! archive, the emulator's version, and what the emulator is told, which has the seed in it. The
-//! boot would give it again: often to the instruction, else within a part in a thousand, because
-//! when the host serves the guest's devices is not counted.
+//! boot would give it again: sometimes to the instruction, else within about a part in a thousand.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
