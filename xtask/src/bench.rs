@@ -1,12 +1,14 @@
 //! `cargo xtask bench`: what tracers add to each SYN and each connection, in instructions.
 //!
 //! Every row runs in a guest of its own, whose clock counts instructions, once per seed; the median
-//! counts. What the rows and the columns are is data (`contenders.rs`, `loads.rs`).
+//! counts. What the rows and the columns are is data (`contenders.rs`, `loads.rs`). A boot that was
+//! measured before is not repeated (`kept.rs`).
 
 mod contenders;
 mod figures;
 mod guest;
 mod headers;
+mod kept;
 mod loads;
 mod page;
 mod table;
@@ -34,7 +36,7 @@ pub(crate) fn run(options: &Bench) -> Result<i32> {
         contenders.insert(0, &CONTENDERS[0]);
     }
     eprintln!("building syndrop and its guest");
-    let ground = Ground::lay()?;
+    let ground = Ground::lay(options.anew)?;
     let mut failed = false;
     for series in &options.kernel {
         let kernel = kernels::fetch(series)?;

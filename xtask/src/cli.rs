@@ -42,7 +42,8 @@ pub(crate) enum Task {
 ///
 /// Guests run on an emulator that counts instructions, so the figures do not depend on how fast or
 /// busy this machine is. Everything on two kernels takes an hour on two cores; docs/benchmark.md is
-/// written anew then. Where only a part was asked for, it is only printed.
+/// written anew then. Where only a part was asked for, it is only printed. What a boot measured is
+/// kept in the cache, and taken from there as long as kernel, guest and emulator are the same.
 #[derive(Args)]
 pub(crate) struct Bench {
     /// Kernel series, one or more
@@ -60,6 +61,9 @@ pub(crate) struct Bench {
     /// What each BPF program takes, too; measuring that costs, so the sums are not those without it
     #[arg(long)]
     pub(crate) by_program: bool,
+    /// Measure everything again, also what was measured before
+    #[arg(long)]
+    pub(crate) anew: bool,
 }
 
 impl Bench {

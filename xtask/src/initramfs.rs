@@ -239,6 +239,26 @@ mod tests {
     }
 
     #[test]
+    fn the_same_content_gives_the_same_bytes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let packed = |seconds: u64, adding: [&str; 2]| {
+            let host = directory.path().join(format!("program-{seconds}"));
+            fs::write(&host, "ELF").expect("a file");
+            let changed = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            let file = fs::File::options().append(true).open(&host).expect("the file");
+            file.set_modified(changed).expect("a time");
+            let mut archive = Initramfs::new();
+            for guest in adding {
+                archive.host_file(guest, &host, 0o755);
+            }
+            archive.write_to(Vec::new()).expect("an archive")
+        };
+        let (first, second) = ("/usr/bin/a", "/usr/lib/b");
+        assert_eq!(packed(1, [first, second]), packed(1_000_000, [second, first]));
+        assert_ne!(packed(1, [first, second]), packed(1, [first, first]));
+    }
+
+    #[test]
     fn a_missing_host_file_is_named() {
         let mut archive = Initramfs::new();
         archive.host_file("/usr/bin/x", Path::new("/nonexistent/program"), 0o755);

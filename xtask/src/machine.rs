@@ -3,6 +3,7 @@
 //! Emulation only: KVM is neither needed nor asked for, so a guest behaves the same on a laptop,
 //! in a container and on a CI runner. The verdict on it is [`Session`]'s.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -52,7 +53,7 @@ pub(crate) enum Pace {
     /// As here, on two CPUs.
     Real,
     /// A nanosecond for each instruction, on one CPU; while that idles, to the next timer at once.
-    /// Two runs with the same seed do the same, however busy this machine is.
+    /// Two runs with the same seed do as good as the same, however busy this machine is.
     Counted { seed: u32 },
 }
 
@@ -103,6 +104,17 @@ impl Machine<'_> {
             session = session.with_setup_limit(COUNTED_SETUP);
         }
         session.follow(&watch, &guest.orders, &guest.events, progress)
+    }
+
+    /// All that QEMU is told, but for where files and sockets lie: what decides, together with the
+    /// content of the image and the archive, what a guest does whose instructions are counted.
+    pub(crate) fn settings(&self) -> Result<String> {
+        let [image, initramfs, console, port] =
+            ["image", "initramfs", "console", "port"].map(Path::new);
+        let command = Machine { image, initramfs, ..*self }.command(console, port)?;
+        let of_qemu = self.qemu.command()?.get_args().count();
+        let words = command.get_args().skip(of_qemu).map(OsStr::to_string_lossy);
+        Ok(words.collect::<Vec<_>>().join(" "))
     }
 
     fn start(&self, sockets: &Path) -> Result<Guest> {
@@ -238,4 +250,37 @@ fn forward_reports(port: UnixStream, to: Sender<Event>) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(qemu: &Qemu) -> Machine<'_> {
+        Machine {
+            qemu,
+            image: Path::new("/boot/vmlinuz"),
+            initramfs: Path::new("/tmp/archive"),
+            memory_mib: 512,
+            limit: None,
+            interactive: false,
+            on_interrupt: OnInterrupt::End,
+            pace: Pace::Counted { seed: 1 },
+        }
+    }
+
+    #[test]
+    fn settings_tell_machines_apart_but_not_places() {
+        let settings = |machine: Machine| machine.settings().expect("settings");
+        let [qemu, moved] = ["/usr/bin/qemu", "/opt/qemu"].map(|path| Qemu::System(path.into()));
+        let usual = settings(machine(&qemu));
+        assert!(usual.contains("-seed 1") && usual.contains(COUNTED), "{usual}");
+        let seed = Pace::Counted { seed: 2 };
+        assert_ne!(usual, settings(Machine { pace: seed, ..machine(&qemu) }));
+        assert_ne!(usual, settings(Machine { pace: Pace::Real, ..machine(&qemu) }));
+        assert_ne!(usual, settings(Machine { memory_mib: 1024, ..machine(&qemu) }));
+        assert_eq!(usual, settings(Machine { image: Path::new("/other"), ..machine(&qemu) }));
+        assert_eq!(usual, settings(Machine { initramfs: Path::new("/other"), ..machine(&qemu) }));
+        assert_eq!(usual, settings(machine(&moved)));
+    }
 }

@@ -67,6 +67,11 @@ impl Qemu {
         Ok(qemu)
     }
 
+    /// What it says of its version, the package's included.
+    pub(crate) fn version(&self) -> Result<String> {
+        command::read(self.command()?.arg("--version"))
+    }
+
     /// The command that starts it; the caller adds the machine.
     pub(crate) fn command(&self) -> Result<Command> {
         match self {

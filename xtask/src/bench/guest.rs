@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::contenders::{Contender, Origin};
 use super::headers;
+use super::kept::{Ingredients, Kept, Print};
 use super::loads::Row;
 use crate::artifact;
 use crate::kernels::Kernel;
@@ -26,24 +27,30 @@ const LIMIT: Duration = Duration::from_secs(1200);
 /// What all guests need.
 pub(crate) struct Ground {
     qemu: Qemu,
+    /// What the emulator says of its version.
+    emulator: String,
     guest: PathBuf,
     syndrop: PathBuf,
+    kept: Kept,
 }
 
 /// A guest that can be booted with any seed.
 pub(crate) struct Packed {
     contender: &'static Contender,
     kernel: Kernel,
+    image_print: Print,
     initramfs: NamedTempFile,
+    initramfs_print: Print,
     /// Bytes of the program and its libraries.
     pub(crate) size: u64,
 }
 
 impl Ground {
-    /// Builds and fetches it.
-    pub(crate) fn lay() -> Result<Self> {
-        let syndrop = artifact::syndrop()?;
-        Ok(Self { qemu: Qemu::provide()?, guest: artifact::lean_guest()?, syndrop })
+    /// Builds and fetches it. With `anew`, nothing counts that was measured before.
+    pub(crate) fn lay(anew: bool) -> Result<Self> {
+        let (syndrop, guest) = (artifact::syndrop()?, artifact::lean_guest()?);
+        let qemu = Qemu::provide()?;
+        Ok(Self { emulator: qemu.version()?, qemu, guest, syndrop, kept: Kept::open(anew)? })
     }
 
     /// Packs a contender, its loads and all that it needs.
@@ -89,7 +96,14 @@ impl Ground {
         };
         outfit.file(JOB, serde_json::to_vec(&job).context("failed to write the guest's job")?);
         let initramfs = outfit.seal(&["guest", "bench"])?;
-        Ok(Packed { contender, kernel: kernel.clone(), initramfs, size })
+        Ok(Packed {
+            contender,
+            kernel: kernel.clone(),
+            image_print: Print::of(&kernel.image)?,
+            initramfs_print: Print::of(initramfs.path())?,
+            initramfs,
+            size,
+        })
     }
 }
 
@@ -104,9 +118,31 @@ fn tool(contender: &Contender) -> Tool {
 }
 
 impl Packed {
-    /// Runs it once.
+    /// Runs it once, unless it is known what would come of it.
     pub(crate) fn boot(&self, ground: &Ground, seed: u32) -> Result<Outcome> {
-        let machine = Machine {
+        let machine = self.machine(ground, seed);
+        let boot = Ingredients {
+            emulator: &ground.emulator,
+            settings: &machine.settings()?,
+            image: &self.image_print,
+            archive: &self.initramfs_print,
+        };
+        let key = boot.key();
+        if let Some(outcome) = ground.kept.find(&key) {
+            self.say(seed, &outcome, "measured before");
+            return Ok(outcome);
+        }
+        let began = Instant::now();
+        let outcome = measure(machine)?;
+        self.say(seed, &outcome, &format!("{} s", began.elapsed().as_secs()));
+        if let Err(error) = ground.kept.keep(&key, &outcome) {
+            eprintln!("warning: the next run will measure this again: {error:#}");
+        }
+        Ok(outcome)
+    }
+
+    fn machine<'a>(&'a self, ground: &'a Ground, seed: u32) -> Machine<'a> {
+        Machine {
             qemu: &ground.qemu,
             image: &self.kernel.image,
             initramfs: self.initramfs.path(),
@@ -115,26 +151,29 @@ impl Packed {
             interactive: false,
             on_interrupt: OnInterrupt::End,
             pace: Pace::Counted { seed },
-        };
-        let began = Instant::now();
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let status = machine.run(&mut |progress| {
-            match progress {
-                Progress::Stdout(bytes) => stdout.extend(bytes),
-                Progress::Stderr(bytes) => stderr.extend(bytes),
-                _ => {}
-            }
-            Ok(())
-        })?;
-        if status != 0 {
-            bail!("{}", String::from_utf8_lossy(&stderr).trim_end());
         }
-        let outcome: Outcome = serde_json::from_slice(&stdout)
-            .context("failed to understand what the guest measured")?;
+    }
+
+    fn say(&self, seed: u32, outcome: &Outcome, how: &str) {
         let (series, name) = (&self.kernel.series, self.contender.name);
         let each: Vec<String> = outcome.loads.iter().map(Taken::to_string).collect();
-        let seconds = began.elapsed().as_secs();
-        eprintln!("{series}, {name}, seed {seed}: {} ({seconds} s)", each.join(", "));
-        Ok(outcome)
+        eprintln!("{series}, {name}, seed {seed}: {} ({how})", each.join(", "));
     }
+}
+
+/// Boots, and returns what the guest measured.
+fn measure(machine: Machine) -> Result<Outcome> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let status = machine.run(&mut |progress| {
+        match progress {
+            Progress::Stdout(bytes) => stdout.extend(bytes),
+            Progress::Stderr(bytes) => stderr.extend(bytes),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if status != 0 {
+        bail!("{}", String::from_utf8_lossy(&stderr).trim_end());
+    }
+    serde_json::from_slice(&stdout).context("failed to understand what the guest measured")
 }
