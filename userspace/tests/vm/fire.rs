@@ -24,8 +24,10 @@ struct Size {
     /// Listeners that stay and refuse one client each.
     crowd: u16,
     namespaces: usize,
-    /// How often syndrop is ended, and as often killed.
+    /// How often syndrop is started and ended.
     restarts: u64,
+    /// And how often killed. The kernel takes its time for each end.
+    kills: u64,
     /// SYNs while nobody reads: more than pipe and ring hold together.
     unread: usize,
     /// How long nobody reads after that.
@@ -40,6 +42,7 @@ const SMALL: Size = Size {
     crowd: 20,
     namespaces: 24,
     restarts: 2,
+    kills: 2,
     unread: 12_000,
     silence: Duration::from_secs(1),
     memory_kib: 40_000,
@@ -51,6 +54,7 @@ const FULL: Size = Size {
     crowd: 5000,
     namespaces: 200,
     restarts: 50,
+    kills: 10,
     unread: 1_000_000,
     silence: Duration::from_secs(10),
     memory_kib: 60_000,

@@ -41,6 +41,9 @@ pub(super) fn started_and_killed(size: Size) -> Result<()> {
             [scope.spawn(move || besiege(0, first)), scope.spawn(move || besiege(1, second))];
         let watched = (0..size.restarts).try_for_each(|nth| {
             watch(&home)?;
+            if nth >= size.kills {
+                return Ok(());
+            }
             kill(&home, SPAN * u32::try_from(nth * SPREAD % 1000)? / 1000)
         });
         enough.store(true, Ordering::Relaxed);
