@@ -156,3 +156,19 @@ fn a_container_is_told_by_the_cgroup() {
     fs::write(directory.join("cgroup"), format!("0::/system.slice/docker-{id}.scope\n")).unwrap();
     assert_eq!(proc.holders().of(42, Instant::now()).container, Some(id));
 }
+
+#[test]
+fn this_process_is_asked_last_and_its_own_sockets_are_found() {
+    let proc = Proc::new();
+    proc.holder(10, "tracer", 3, 41);
+    hold(&proc.process(10, "tracer"), 4, "socket:[42]");
+    hold(&proc.process(10, "tracer"), 5, "socket:[43]");
+    proc.holder(11, "server", 3, 42);
+    symlink("10", proc.0.path().join("self")).unwrap();
+    let (mut holders, now) = (proc.holders(), Instant::now());
+    assert_eq!(holders.of(42, now).pid, Some(11));
+    // The walk that this takes is not yet due; a look at its own descriptors is enough.
+    assert_eq!(holders.of(41, now).pid, Some(10));
+    assert_eq!(holders.of(43, now).pid, Some(10));
+    assert_eq!(holders.of(42, now).pid, Some(11));
+}
