@@ -3,7 +3,6 @@
 //! Counts come from the side that saw every drop, the kernel's; events, of which some may be
 //! missing, only add who the listeners are and how many clients there were.
 
-use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,6 +22,8 @@ const TOLD_APART: usize = 1 << 16;
 pub struct Tally {
     events: u64,
     clients: Distinct<IpAddr>,
+    /// The client of the latest event, or that it was unknown.
+    latest: Option<Option<IpAddr>>,
     connections: Distinct<Connection>,
     listeners: HashMap<ListenerId, Known>,
 }
@@ -34,8 +35,8 @@ struct Connection {
     /// Ports and IP versions.
     ends: u64,
     /// Addresses, IPv4 ones v4-mapped.
-    local: [u8; 16],
-    peer: [u8; 16],
+    local: u128,
+    peer: u128,
 }
 
 impl Connection {
@@ -45,7 +46,7 @@ impl Connection {
                 IpAddr::V4(ip) => (ip.to_ipv6_mapped(), 4),
                 IpAddr::V6(ip) => (ip, 6),
             };
-            (ip.octets(), version << 16 | u64::from(end.port()))
+            (u128::from(ip), version << 16 | u64::from(end.port()))
         });
         Self { netns, ends: one << 32 | other, local, peer }
     }
@@ -153,14 +154,19 @@ impl Tally {
         if !drop.reason.is_notice() {
             self.events += 1;
             let (packet, netns) = (drop.packet, drop.listener.netns);
-            self.clients.add(packet.map(|packet| packet.peer.ip()));
+            let client = Some(packet.map(|packet| packet.peer.ip()));
+            // Once is enough for who comes again and again.
+            if self.latest != client {
+                self.clients.add(client.flatten());
+                self.latest = client;
+            }
             self.connections.add(packet.map(|packet| Connection::new(netns, &packet)));
         }
         let room = self.listeners.len() < ebpf_probes::TOTALS_MAX as usize;
-        let known = match self.listeners.entry(drop.listener) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) if room => place.insert(Known::default()),
-            Entry::Vacant(_) => return,
+        let known = match self.listeners.get_mut(&drop.listener) {
+            Some(known) => known,
+            None if room => self.listeners.entry(drop.listener).or_default(),
+            None => return,
         };
         known.cookie = drop.cookie.or(known.cookie);
         known.limit = drop.accept.map(|queue| queue.limit).or(known.limit);
