@@ -36,17 +36,18 @@ pub(super) fn own_pid(proc: &Path) -> Option<i32> {
 pub(super) fn sockets(proc: &Path, pid: i32, found: impl FnMut(i32, u64)) {
     if let Ok(folder) = folder(&proc.join(format!("{pid}/fd"))) {
         // What was found before it ended was there.
-        let _ = sockets_in(folder, found);
+        let _ = sockets_in(&folder, found);
     }
 }
 
 /// The same of an open folder of descriptors.
 pub(super) fn sockets_in(
-    folder: OwnedFd,
+    folder: impl AsFd,
     mut found: impl FnMut(i32, u64),
 ) -> rustix::io::Result<()> {
-    numbers(&folder, |descriptor, name| {
-        if let Some(inode) = socket_at(&folder, name) {
+    let folder = folder.as_fd();
+    numbers(folder, |descriptor, name| {
+        if let Some(inode) = socket_at(folder, name) {
             found(descriptor, inode);
         }
     })
@@ -63,7 +64,7 @@ fn folder(path: &Path) -> rustix::io::Result<OwnedFd> {
 }
 
 /// Tells `found` of every name in a folder that is a number.
-fn numbers(folder: &OwnedFd, mut found: impl FnMut(i32, &CStr)) -> rustix::io::Result<()> {
+fn numbers(folder: impl AsFd, mut found: impl FnMut(i32, &CStr)) -> rustix::io::Result<()> {
     let mut names = [const { MaybeUninit::uninit() }; NAMES];
     let mut entries = RawDir::new(folder, &mut names);
     while let Some(entry) = entries.next() {
