@@ -72,6 +72,7 @@ impl Holders {
             self.owners.remove(&inode);
             self.places.remove(&inode);
         }
+        self.visit_own(inode);
         if let Some(owner) = self.look(inode, now) {
             return owner;
         }
@@ -80,11 +81,7 @@ impl Holders {
             self.walk(inode);
             self.next_walk = Some(now + PAUSE + began.elapsed() * PAUSE_PER_WALK);
         }
-        if !self.places.contains_key(&inode)
-            && let Some(own) = self.left_out.take()
-        {
-            self.visit(own, inode);
-        }
+        self.visit_own(inode);
         self.look(inode, now).unwrap_or_else(|| self.nobody())
     }
 
@@ -111,9 +108,7 @@ impl Holders {
 
     /// Finds every socket, by the lowest pid that holds it; first of all the one that is wanted.
     ///
-    /// This process has more descriptors than most, probes nearly all of them, and shares no
-    /// listener with others that it would accept from. So it is visited only for a socket that
-    /// nobody else holds.
+    /// This process is left out: it has more descriptors than most, probes nearly all of them.
     fn walk(&mut self, wanted: u64) {
         self.places.clear();
         self.left_out = own_pid(&self.proc);
@@ -124,10 +119,21 @@ impl Holders {
         }
     }
 
+    /// Makes up for that, unless a lower pid was seen to hold the socket.
+    fn visit_own(&mut self, wanted: u64) {
+        let seen = self.places.get(&wanted);
+        if let Some(own) = self.left_out.take_if(|own| seen.is_none_or(|it| it.pid > *own)) {
+            self.visit(own, wanted);
+        }
+    }
+
     fn visit(&mut self, pid: i32, wanted: u64) {
         sockets(&self.proc, pid, |descriptor, inode| {
             if inode == wanted || self.places.len() < PLACES_MAX {
-                self.places.entry(inode).or_insert(Place { pid, descriptor });
+                let place = self.places.entry(inode).or_insert(Place { pid, descriptor });
+                if pid < place.pid {
+                    *place = Place { pid, descriptor };
+                }
             }
         });
     }

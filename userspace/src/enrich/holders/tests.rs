@@ -158,17 +158,21 @@ fn a_container_is_told_by_the_cgroup() {
 }
 
 #[test]
-fn this_process_is_asked_last_and_its_own_sockets_are_found() {
+fn this_process_is_visited_where_no_lower_pid_holds_the_socket() {
     let proc = Proc::new();
-    proc.holder(10, "tracer", 3, 41);
-    hold(&proc.process(10, "tracer"), 4, "socket:[42]");
-    hold(&proc.process(10, "tracer"), 5, "socket:[43]");
-    proc.holder(11, "server", 3, 42);
+    let own = proc.process(10, "tracer");
+    for inode in [41, 42, 43] {
+        hold(&own, inode, &format!("socket:[{inode}]"));
+    }
+    proc.holder(9, "older", 3, 42);
+    proc.holder(11, "child", 3, 43);
     symlink("10", proc.0.path().join("self")).unwrap();
-    let (mut holders, now) = (proc.holders(), Instant::now());
-    assert_eq!(holders.of(42, now).pid, Some(11));
-    // The walk that this takes is not yet due; a look at its own descriptors is enough.
-    assert_eq!(holders.of(41, now).pid, Some(10));
-    assert_eq!(holders.of(43, now).pid, Some(10));
-    assert_eq!(holders.of(42, now).pid, Some(11));
+    for order in [[42, 41, 43], [42, 43, 41], [43, 42, 41]] {
+        let (mut holders, now) = (proc.holders(), Instant::now());
+        for inode in order {
+            let expected = if inode == 42 { 9 } else { 10 };
+            assert_eq!(holders.of(inode, now).pid, Some(expected), "{inode} of {order:?}");
+            assert_eq!(holders.left_out.is_some(), inode == order[0] && inode == 42);
+        }
+    }
 }
