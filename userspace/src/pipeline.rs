@@ -20,6 +20,9 @@ use crate::render::{self, Render, Summary};
 use crate::source::{Event, Next, Occasion, Snapshot, Source};
 use crate::totals::{Tally, Totals};
 
+/// Events of a batch that there is room for from the start. To make more takes a copy of them.
+const ROOM: usize = 512;
+
 /// Where everything goes.
 pub struct Sinks<'a> {
     /// The format of the data.
@@ -71,7 +74,7 @@ pub async fn run<S: Source>(
         left,
         enricher: Enricher::of(limits.owner.clone()),
         tally: Tally::default(),
-        batch: Vec::new(),
+        batch: Vec::with_capacity(ROOM),
     };
     match line.stream(source, limits, stop).await {
         Err(PipelineError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {

@@ -3,13 +3,12 @@
 //! Counts come from the side that saw every drop, the kernel's; events, of which some may be
 //! missing, only add who the listeners are and how many clients there were.
 
-use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ebpf_probes::{Evidence, Reason};
-use foldhash::{HashMap, HashMapExt, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::decode::{ListenerId, Packet};
 use crate::incident::{Incident, Owner};
@@ -17,15 +16,22 @@ use crate::source::Snapshot;
 
 /// Clients, and connections, that are told apart; some 4 and 8 MB.
 const TOLD_APART: usize = 1 << 16;
+/// Room for so many is there from the start: as many drops as are told in a second.
+const AT_FIRST: usize = 1 << 10;
 
 /// What events tell beyond the totals.
 #[derive(Debug, Default)]
 pub struct Tally {
     events: u64,
     clients: Distinct<IpAddr>,
+    /// The client of the latest event.
+    latest: Option<IpAddr>,
     connections: Distinct<Connection>,
     listeners: HashMap<ListenerId, Known>,
 }
+
+/// `::ffff:0.0.0.0`
+const V4_MAPPED: u128 = 0xffff << 32;
 
 /// A connection in a form that is told apart, and kept, for less than half of what addresses take.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -34,18 +40,18 @@ struct Connection {
     /// Ports and IP versions.
     ends: u64,
     /// Addresses, IPv4 ones v4-mapped.
-    local: [u8; 16],
-    peer: [u8; 16],
+    local: u128,
+    peer: u128,
 }
 
 impl Connection {
     fn new(netns: Option<u32>, packet: &Packet) -> Self {
         let [(local, one), (peer, other)] = [packet.local, packet.peer].map(|end| {
             let (ip, version) = match end.ip() {
-                IpAddr::V4(ip) => (ip.to_ipv6_mapped(), 4),
-                IpAddr::V6(ip) => (ip, 6),
+                IpAddr::V4(ip) => (V4_MAPPED | u128::from(ip.to_bits()), 4),
+                IpAddr::V6(ip) => (ip.to_bits(), 6),
             };
-            (ip.octets(), version << 16 | u64::from(end.port()))
+            (ip, version << 16 | u64::from(end.port()))
         });
         Self { netns, ends: one << 32 | other, local, peer }
     }
@@ -63,7 +69,7 @@ struct Distinct<T> {
 
 impl<T> Default for Distinct<T> {
     fn default() -> Self {
-        Self { seen: HashSet::default(), left_out: false }
+        Self { seen: HashSet::with_capacity(AT_FIRST), left_out: false }
     }
 }
 
@@ -153,14 +159,19 @@ impl Tally {
         if !drop.reason.is_notice() {
             self.events += 1;
             let (packet, netns) = (drop.packet, drop.listener.netns);
-            self.clients.add(packet.map(|packet| packet.peer.ip()));
+            let client = packet.map(|packet| packet.peer.ip());
+            // Once is enough for who comes again and again.
+            if client.is_none() || client != self.latest {
+                self.clients.add(client);
+                self.latest = client;
+            }
             self.connections.add(packet.map(|packet| Connection::new(netns, &packet)));
         }
         let room = self.listeners.len() < ebpf_probes::TOTALS_MAX as usize;
-        let known = match self.listeners.entry(drop.listener) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) if room => place.insert(Known::default()),
-            Entry::Vacant(_) => return,
+        let known = match self.listeners.get_mut(&drop.listener) {
+            Some(known) => known,
+            None if room => self.listeners.entry(drop.listener).or_default(),
+            None => return,
         };
         known.cookie = drop.cookie.or(known.cookie);
         known.limit = drop.accept.map(|queue| queue.limit).or(known.limit);

@@ -108,7 +108,7 @@ fn held(process: &procfs::process::Process, sockets: &HashSet<u64>) -> Option<Ve
             held.push(inode);
         }
     };
-    sockets_in(descriptors.into(), found).ok()?;
+    sockets_in(descriptors, found).ok()?;
     Some(held)
 }
 

@@ -5,15 +5,15 @@
 //! after a look that the process still holds the socket: pids are reused.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashMapExt};
+use rustix::fs::CWD;
 
 use super::cgroup::Membership;
-use super::descriptors::{pids, socket, sockets};
+use super::descriptors::{own_pid, pids, socket_at, sockets};
 use crate::incident::Owner;
 
 /// Between two walks lie at least this and so many times the duration of the last one.
@@ -30,6 +30,8 @@ pub(super) struct Holders {
     places: HashMap<u64, Place>,
     owners: HashMap<u64, Known>,
     next_walk: Option<Instant>,
+    /// This very process, which the last walk left out.
+    left_out: Option<i32>,
     nobody: Arc<Owner>,
 }
 
@@ -55,6 +57,7 @@ impl Holders {
             places: HashMap::new(),
             owners: HashMap::new(),
             next_walk: None,
+            left_out: None,
             nobody: Arc::default(),
         }
     }
@@ -69,15 +72,16 @@ impl Holders {
             self.owners.remove(&inode);
             self.places.remove(&inode);
         }
+        self.visit_own(inode);
         if let Some(owner) = self.look(inode, now) {
             return owner;
         }
-        if self.next_walk.is_some_and(|next| now < next) {
-            return self.nobody();
+        if self.next_walk.is_none_or(|next| next <= now) {
+            let began = Instant::now();
+            self.walk(inode);
+            self.next_walk = Some(now + PAUSE + began.elapsed() * PAUSE_PER_WALK);
         }
-        let began = Instant::now();
-        self.walk(inode);
-        self.next_walk = Some(now + PAUSE + began.elapsed() * PAUSE_PER_WALK);
+        self.visit_own(inode);
         self.look(inode, now).unwrap_or_else(|| self.nobody())
     }
 
@@ -103,15 +107,35 @@ impl Holders {
     }
 
     /// Finds every socket, by the lowest pid that holds it; first of all the one that is wanted.
+    ///
+    /// This process is left out: it has more descriptors than most, probes nearly all of them.
     fn walk(&mut self, wanted: u64) {
         self.places.clear();
+        self.left_out = own_pid(&self.proc);
         for pid in pids(&self.proc) {
-            sockets(&self.proc, pid, |descriptor, inode| {
-                if inode == wanted || self.places.len() < PLACES_MAX {
-                    self.places.entry(inode).or_insert(Place { pid, descriptor });
-                }
-            });
+            if self.left_out != Some(pid) {
+                self.visit(pid, wanted);
+            }
         }
+    }
+
+    /// Makes up for that, unless a lower pid was seen to hold the socket.
+    fn visit_own(&mut self, wanted: u64) {
+        let seen = self.places.get(&wanted);
+        if let Some(own) = self.left_out.take_if(|own| seen.is_none_or(|it| it.pid > *own)) {
+            self.visit(own, wanted);
+        }
+    }
+
+    fn visit(&mut self, pid: i32, wanted: u64) {
+        sockets(&self.proc, pid, |descriptor, inode| {
+            if inode == wanted || self.places.len() < PLACES_MAX {
+                let place = self.places.entry(inode).or_insert(Place { pid, descriptor });
+                if pid < place.pid {
+                    *place = Place { pid, descriptor };
+                }
+            }
+        });
     }
 }
 
@@ -119,7 +143,7 @@ impl Place {
     /// Looks again. With every batch of drops somebody does, so this asks the kernel only once.
     pub(super) fn holds(self, proc: &Path, inode: u64) -> bool {
         let link = proc.join(format!("{}/fd/{}", self.pid, self.descriptor));
-        fs::read_link(link).is_ok_and(|it| socket(it.as_os_str().as_bytes()) == Some(inode))
+        socket_at(CWD, link) == Some(inode)
     }
 
     fn describe(self, proc: &Path) -> Owner {

@@ -14,6 +14,27 @@ pub(super) struct Draft(pub(super) Vec<u8>);
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
+/// Each number of an IPv4 address with the dot behind it, and how long that is.
+static OCTETS: [([u8; 4], usize); 1 << 8] = octets();
+
+const fn octets() -> [([u8; 4], usize); 1 << 8] {
+    let mut all = [([0; 4], 0); 1 << 8];
+    let mut octet = 0_u8;
+    loop {
+        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+        let [hundreds, tens, ones] = [b'0' + hundreds, b'0' + tens, b'0' + ones];
+        all[octet as usize] = match octet {
+            0..10 => ([ones, b'.', 0, 0], 2),
+            10..100 => ([tens, ones, b'.', 0], 3),
+            100.. => ([hundreds, tens, ones, b'.'], 4),
+        };
+        if octet == u8::MAX {
+            return all;
+        }
+        octet += 1;
+    }
+}
+
 impl Draft {
     /// An empty one.
     pub(super) const fn new() -> Self {
@@ -30,6 +51,10 @@ impl Draft {
 
     pub(super) fn text(&mut self, text: &str) {
         self.0.extend_from_slice(text.as_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 
     pub(super) fn byte(&mut self, byte: u8) {
@@ -55,22 +80,14 @@ impl Draft {
     }
 
     fn ipv4(&mut self, ip: Ipv4Addr) {
-        let [first, rest @ ..] = ip.octets();
-        self.octet(first);
-        for octet in rest {
-            self.byte(b'.');
-            self.octet(octet);
+        let mut text = [0; 16];
+        let mut end = 0;
+        for octet in ip.octets() {
+            let (number, length) = OCTETS[usize::from(octet)];
+            text[end..end + 4].copy_from_slice(&number);
+            end += length;
         }
-    }
-
-    fn octet(&mut self, octet: u8) {
-        if octet >= 100 {
-            self.byte(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            self.byte(b'0' + octet / 10 % 10);
-        }
-        self.byte(b'0' + octet % 10);
+        self.bytes(&text[..end - 1]);
     }
 
     /// RFC 5952: the longest row of zeros is left out, the first of several.

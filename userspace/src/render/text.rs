@@ -5,15 +5,16 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
-use ebpf_probes::Evidence;
+use ebpf_probes::{Evidence, Reason};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::draft::{Clock, Draft};
 use super::{Render, Summary};
-use crate::catalogue::{self, Outcome};
+use crate::decode::{AcceptQueue, SynDrop};
 use crate::incident::Incident;
 use crate::source::{Lost, Opening};
 
@@ -22,6 +23,8 @@ pub(super) mod cost;
 pub(super) mod latency;
 mod row;
 mod summary;
+
+use row::Part;
 
 pub(crate) use cost::OfOneCpu;
 pub(crate) use row::{accept_queue, reason, syn_queue};
@@ -32,13 +35,41 @@ pub struct Text {
     zone: TimeZone,
     colour: bool,
     clock: Clock,
+    local: Part<Option<SocketAddr>>,
+    what: Part<What>,
     row: Draft,
+}
+
+/// What the part of a row behind the addresses is made of.
+#[derive(Debug, PartialEq)]
+struct What {
+    reason: Reason,
+    evidence: Evidence,
+    attempt: Option<u32>,
+    refused_ns: Option<u64>,
+    accept: Option<AcceptQueue>,
+    syn_len: Option<u32>,
+}
+
+impl What {
+    fn of(drop: &SynDrop) -> Self {
+        let SynDrop { reason, evidence, attempt, accept, syn_len, .. } = *drop;
+        let refused_ns = drop.refused_ns.filter(|_| reason.ends_refusal());
+        Self { reason, evidence, attempt, refused_ns, accept, syn_len }
+    }
 }
 
 impl Text {
     /// With times of this zone, and with colours where they do some good.
     pub const fn new(zone: TimeZone, colour: bool) -> Self {
-        Self { zone, colour, clock: Clock::new(), row: Draft::new() }
+        Self {
+            zone,
+            colour,
+            clock: Clock::new(),
+            local: Part::new(),
+            what: Part::new(),
+            row: Draft::new(),
+        }
     }
 
     fn style(&self, style: Style) -> Style {
@@ -71,36 +102,18 @@ impl Render for Text {
 
     fn incident(&mut self, out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
         let Incident { time, drop, owner: _ } = incident;
-        let entry = catalogue::of(drop.reason);
-        let style = self.style(match entry.outcome {
-            _ if drop.reason.is_notice() => AnsiColor::Cyan.on_default(),
-            Some(Outcome::Silent) => AnsiColor::Yellow.on_default(),
-            Some(Outcome::Reset) => AnsiColor::Red.on_default(),
-            Some(Outcome::SynAckAgain | Outcome::ChallengeAck) => AnsiColor::Green.on_default(),
-            None => AnsiColor::Magenta.on_default(),
-        });
-        let local = drop.packet.map(|packet| packet.local).or(drop.listener.bound);
-        let Self { zone, clock, row, .. } = self;
+        let at = drop.packet.map(|packet| packet.local).or(drop.listener.bound);
+        let Self { zone, colour, clock, local, what, row } = self;
         row.clear();
         row.text(clock.at(*time, |time| {
             let time = zone.to_datetime(time).time();
             format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
         }));
         row.byte(b' ');
-        row.column(19, |row| row.address(local));
+        row.bytes(local.of(at, |row, at| row.column(19, |row| row.address(*at))));
         row.byte(b' ');
         row.column(21, |row| row.address(drop.packet.map(|packet| packet.peer)));
-        row.byte(b' ');
-        row.styled(style, |row| row.column(28, |row| row.reason(drop, entry.slug)));
-        row.byte(b' ');
-        row.column(9, |row| row.accept_queue(drop));
-        row.byte(b' ');
-        row.syn_queue(drop);
-        if drop.evidence == Evidence::Inferred {
-            row.byte(b' ');
-            row.text(catalogue::evidence(drop.evidence));
-        }
-        row.byte(b'\n');
+        row.bytes(what.of(What::of(drop), |row, _| row.what(drop, *colour)));
         out.write_all(row.as_bytes())
     }
 

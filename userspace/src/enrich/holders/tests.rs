@@ -156,3 +156,23 @@ fn a_container_is_told_by_the_cgroup() {
     fs::write(directory.join("cgroup"), format!("0::/system.slice/docker-{id}.scope\n")).unwrap();
     assert_eq!(proc.holders().of(42, Instant::now()).container, Some(id));
 }
+
+#[test]
+fn this_process_is_visited_where_no_lower_pid_holds_the_socket() {
+    let proc = Proc::new();
+    let own = proc.process(10, "tracer");
+    for inode in [41, 42, 43] {
+        hold(&own, inode, &format!("socket:[{inode}]"));
+    }
+    proc.holder(9, "older", 3, 42);
+    proc.holder(11, "child", 3, 43);
+    symlink("10", proc.0.path().join("self")).unwrap();
+    for order in [[42, 41, 43], [42, 43, 41], [43, 42, 41]] {
+        let (mut holders, now) = (proc.holders(), Instant::now());
+        for inode in order {
+            let expected = if inode == 42 { 9 } else { 10 };
+            assert_eq!(holders.of(inode, now).pid, Some(expected), "{inode} of {order:?}");
+            assert_eq!(holders.left_out.is_some(), inode == order[0] && inode == 42);
+        }
+    }
+}

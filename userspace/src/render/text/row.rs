@@ -4,13 +4,38 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anstyle::Style;
+use anstyle::{AnsiColor, Style};
+use ebpf_probes::Evidence;
 
+use crate::catalogue::{self, Outcome};
 use crate::decode::SynDrop;
 use crate::render::draft::Draft;
 
 /// As wide as the widest column.
 const BLANKS: &str = "                                ";
+
+/// A part of rows, which serves again where it would be the same: in a flood, most are.
+#[derive(Debug)]
+pub(super) struct Part<T> {
+    of: Option<T>,
+    text: Draft,
+}
+
+impl<T: PartialEq> Part<T> {
+    pub(super) const fn new() -> Self {
+        Self { of: None, text: Draft::new() }
+    }
+
+    /// What `write`, which is the same each time, makes of this.
+    pub(super) fn of(&mut self, what: T, write: impl FnOnce(&mut Draft, &T)) -> &[u8] {
+        if self.of.as_ref() != Some(&what) {
+            self.text.clear();
+            write(&mut self.text, &what);
+            self.of = Some(what);
+        }
+        self.text.as_bytes()
+    }
+}
 
 impl Draft {
     /// Fills what `write` leaves of so many columns. It writes ASCII.
@@ -29,6 +54,30 @@ impl Draft {
         _ = write!(self.0, "{style}");
         write(self);
         _ = write!(self.0, "{style:#}");
+    }
+
+    /// What stands behind the addresses, to the end of the row.
+    pub(super) fn what(&mut self, drop: &SynDrop, colour: bool) {
+        let entry = catalogue::of(drop.reason);
+        let style = match entry.outcome {
+            _ if !colour => Style::new(),
+            _ if drop.reason.is_notice() => AnsiColor::Cyan.on_default(),
+            Some(Outcome::Silent) => AnsiColor::Yellow.on_default(),
+            Some(Outcome::Reset) => AnsiColor::Red.on_default(),
+            Some(Outcome::SynAckAgain | Outcome::ChallengeAck) => AnsiColor::Green.on_default(),
+            None => AnsiColor::Magenta.on_default(),
+        };
+        self.byte(b' ');
+        self.styled(style, |row| row.column(28, |row| row.reason(drop, entry.slug)));
+        self.byte(b' ');
+        self.column(9, |row| row.accept_queue(drop));
+        self.byte(b' ');
+        self.syn_queue(drop);
+        if drop.evidence == Evidence::Inferred {
+            self.byte(b' ');
+            self.text(catalogue::evidence(drop.evidence));
+        }
+        self.byte(b'\n');
     }
 
     /// An address and a port, or a dash where they are unknown.

@@ -287,3 +287,38 @@ fn of_many_listeners_the_first_are_named() {
     summary.totals.by_listener = vec![one; 23];
     assert!(end(&summary).contains("         3 more listeners; --json lists them all\n"));
 }
+
+#[test]
+fn a_row_says_the_same_whatever_stood_before_it() {
+    let first = incident();
+    let change = |change: &dyn Fn(&mut SynDrop)| {
+        let mut changed = first.clone();
+        change(&mut changed.drop);
+        changed
+    };
+    let rows = [
+        first.clone(),
+        change(&|drop| drop.reason = Reason::ClientRecovered),
+        change(&|drop| drop.refused_ns = Some(1_500_000_000)),
+        change(&|drop| {
+            drop.reason = Reason::ClientRecovered;
+            drop.refused_ns = Some(2_500_000_000);
+        }),
+        change(&|drop| drop.evidence = Evidence::Inferred),
+        change(&|drop| drop.attempt = Some(3)),
+        change(&|drop| drop.accept = None),
+        change(&|drop| drop.syn_len = Some(0)),
+        change(&|drop| drop.packet = Some(packet("[2001:db8::1]:80", "[2001:db8::2]:1024"))),
+        change(&|drop| drop.packet = None),
+    ];
+    for colour in [false, true] {
+        for (one, other) in rows.iter().flat_map(|one| rows.iter().map(move |other| (one, other))) {
+            let alone = |it| text(colour, |text, out| text.incident(out, it));
+            let both = text(colour, |text, out| {
+                text.incident(out, one)?;
+                text.incident(out, other)
+            });
+            assert_eq!(both, alone(one) + &alone(other));
+        }
+    }
+}
