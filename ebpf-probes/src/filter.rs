@@ -88,7 +88,7 @@ impl Filter {
     fn names_port(&self, port: u16) -> bool {
         let mut slot = 0;
         while slot < MAX_PORTS {
-            if (slot as u32) < self.ports_len && self.ports[slot] == port {
+            if slot < self.ports_len as usize && self.ports[slot] == port {
                 return true;
             }
             slot += 1;
