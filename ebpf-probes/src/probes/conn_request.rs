@@ -38,7 +38,11 @@ pub(crate) fn enter_wrapper(outer: Outer, sk: Address, skb: Address) {
 /// not hooked.
 #[inline(always)]
 pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
-    let Some(slot) = slot::close(outer) else { return };
+    let Some(slot) = slot::close(outer) else {
+        // Its entry was not hooked yet, and nobody else will close what was opened inside.
+        slot::shut(Outer::ConnRequest);
+        return;
+    };
     match slot::take(Outer::ConnRequest, slot.skb) {
         Some(inner) => judge(inner),
         None => judge_wrapper(slot, function),
