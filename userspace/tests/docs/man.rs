@@ -48,11 +48,11 @@ const OVERHEAD: &[&str] = &[
      slow, events are lost and said to be, and the totals stay exact. A filter applies in the \
      kernel: what it hides makes no event.",
     "Measured by counting instructions on Debian's 6.12.117 (cargo xtask bench): a connection that is \
-     made, accepted and closed over loopback takes 86,100 of them; watching it adds 2,400 by fentry \
-     (2.8 %), 7,650 by kprobes (9 %). A SYN that a full accept queue drops takes 8,740; to count it \
-     adds 700 by fentry; counting all and telling one in ten adds 2,000, by kprobes 3,550; to tell \
-     every one (--detail all) adds 8,600, of which 3,500 are syndrop's own process. Peak memory was \
-     23 MB by fentry, 13 MB by kprobes.",
+     made, accepted and closed over loopback takes 85,700 of them; watching it adds 2,400 by fentry \
+     (2.8 %), 7,250 by kprobes (8.4 %). A SYN that a full accept queue drops takes 8,740; to count it \
+     adds 590 by fentry; counting all and telling a thousand a second adds 720, by kprobes 1,780; to \
+     tell every one (--detail all) adds 5,900, of which 2,400 are syndrop's own process. Peak memory \
+     was 17 MB by fentry, 12 MB by kprobes.",
     "What it costs on a machine, --stats tells there: the kernel measures every run of each probe. It \
      then reads the clock twice for each run of any BPF program, so it is off until asked for.",
     "To attach and to detach some sixty probes takes the kernel a second or so; where it waits for \
