@@ -32,7 +32,7 @@ const HEALTHY: &str = "a connection passes ten functions whose result names a re
      programs that do nothing they take 1400 instructions by fentry and fexit, 6300 by kprobes and \
      kretprobes (what one such function takes, added up); syndrop's own programs do some 550";
 
-const EACH_LINE: &str = "syndrop's process takes about half of it: it decodes, aggregates, formats and \
+const EACH_LINE: &str = "syndrop's process takes two fifths of it: it decodes, aggregates, formats and \
      writes a line; the rest is the record: what it says of packet, listener and queues is read, \
      its client is looked up among 65,536, and it goes through the ring";
 
