@@ -80,12 +80,21 @@ impl Filter {
         (self.family == 0 || self.family == ends.family)
             && (self.netns == 0 || self.netns == ends.netns)
             && self.names_port(ends.local_port)
-            && within(ends.local, &self.local, &self.local_mask)
+            && self.covers(ends.local)
             && within(ends.peer, &self.peer, &self.peer_mask)
     }
 
+    /// Whether what happens at a local address can be shown.
+    #[must_use]
     #[inline]
-    fn names_port(&self, port: u16) -> bool {
+    pub fn covers(&self, local: &[u8; 16]) -> bool {
+        within(local, &self.local, &self.local_mask)
+    }
+
+    /// Whether what happens at a local port can be shown.
+    #[must_use]
+    #[inline]
+    pub fn names_port(&self, port: u16) -> bool {
         let mut slot = 0;
         while slot < MAX_PORTS {
             if slot < self.ports_len as usize && self.ports[slot] == port {

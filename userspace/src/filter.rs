@@ -208,7 +208,6 @@ pub fn shows(filter: &Filter, drop: &SynDrop) -> bool {
 /// Whether drops that the filter shows can be drops of this listener. An IPv6 one that is bound to
 /// no address may get IPv4 packets too.
 pub fn concerns(filter: &Filter, listener: &ListenerId) -> bool {
-    let ports = &filter.ports[..MAX_PORTS.min(filter.ports_len as usize)];
     let any = |bound: SocketAddr| bound.ip().is_unspecified();
     let family = |bound: SocketAddr| match filter.family {
         4 => bound.is_ipv4() || any(bound),
@@ -217,14 +216,10 @@ pub fn concerns(filter: &Filter, listener: &ListenerId) -> bool {
     };
     (filter.netns == 0 || listener.netns.is_none_or(|netns| netns == filter.netns))
         && listener.bound.is_none_or(|bound| {
-            (ports.is_empty() || ports.contains(&bound.port()))
+            filter.names_port(bound.port())
                 && family(bound)
-                && (any(bound) || within(mapped(bound.ip()), filter.local, filter.local_mask))
+                && (any(bound) || filter.covers(&mapped(bound.ip())))
         })
-}
-
-fn within(address: [u8; 16], network: [u8; 16], mask: [u8; 16]) -> bool {
-    u128::from_ne_bytes(address) & u128::from_ne_bytes(mask) == u128::from_ne_bytes(network)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub fn conn_request(facts: &Facts) -> Option<Verdict> {
     at_once(facts).or_else(|| by_way(facts))
 }
 
-/// What most SYNs of a flood come to, who hardly get anywhere: so they are judged by one look.
+/// What most SYNs of a flood come to, which hardly get anywhere: one look judges them.
 #[inline]
 pub(super) fn at_once(facts: &Facts) -> Option<Verdict> {
     const FULL: u64 = Milestone::FloodRefused.bit();
@@ -56,6 +56,7 @@ pub(super) fn at_once(facts: &Facts) -> Option<Verdict> {
     }
 }
 
+/// What any SYN comes to, test by test.
 #[inline(never)]
 pub(super) fn by_way(facts: &Facts) -> Option<Verdict> {
     let passed = facts.passed;

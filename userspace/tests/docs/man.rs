@@ -52,7 +52,7 @@ const OVERHEAD: &[&str] = &[
      (2.8 %), 7,250 by kprobes (8.4 %). A SYN that a full accept queue drops takes 8,740; to count it \
      adds 590 by fentry; counting all and telling a thousand a second adds 720, by kprobes 1,780; to \
      tell every one (--detail all) adds 5,900, of which 2,400 are syndrop's own process. Peak memory \
-     was 17 MB by fentry, 12 MB by kprobes.",
+     was 16 MB by fentry, 12 MB by kprobes, 24 MB with --detail all.",
     "What it costs on a machine, --stats tells there: the kernel measures every run of each probe. It \
      then reads the clock twice for each run of any BPF program, so it is off until asked for.",
     "To attach and to detach some sixty probes takes the kernel a second or so; where it waits for \

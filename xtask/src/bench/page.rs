@@ -122,7 +122,8 @@ fn section(series: &str, sheet: &Sheet, loads: &[&Row]) -> String {
     text.push_str(
         "\n| what syndrop wants to reach | at most | reached | |\n| --- | --: | --: | --- |\n",
     );
-    for standing in targets::standings(sheet, loads) {
+    let standings = targets::standings(sheet, loads);
+    for standing in &standings {
         let reached = standing.reached.map_or_else(|| "?".to_owned(), |it| format!("{it:.0}"));
         let _ = writeln!(
             text,
@@ -133,12 +134,10 @@ fn section(series: &str, sheet: &Sheet, loads: &[&Row]) -> String {
             standing.word()
         );
     }
-    let missed: Vec<_> =
-        targets::standings(sheet, loads).into_iter().filter(targets::Standing::is_missed).collect();
-    if !missed.is_empty() {
+    if standings.iter().any(targets::Standing::is_missed) {
         text.push_str("\nWhy what is not met is not:\n\n");
     }
-    for standing in missed {
+    for standing in standings.iter().filter(|standing| standing.is_missed()) {
         let _ = writeln!(text, "- {}: {}", standing.what, standing.why);
     }
     text
