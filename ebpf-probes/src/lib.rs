@@ -43,8 +43,8 @@ pub use listener_record::ListenerRecord;
 pub use open::{OPEN_ARG, OPEN_READ, READ_MAX};
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
 pub use record::{
-    CLIENT_FORGOTTEN_NS, CLIENTS_MAX, COUNTS_MAX, ClientCount, ClientKey, DropRecord, LOSS_COUNT,
-    Loss, OVERFLOW_MAX, PAGE_ROWS, PAGES_MAX, RATE_NS, RATES_MAX, Rate, RateKey, TOTALS_MAX,
-    TotalCounts, TotalKey, TotalPage, Unknown, WAKE_NS,
+    BATCH_ROWS, BATCHES_MAX, CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord,
+    LOSS_COUNT, Loss, OVERFLOW_MAX, PAGE_ROWS, PAGES_MAX, RATE_NS, RATES_MAX, Rate, RateKey,
+    TOTALS_MAX, TotalCounts, TotalKey, TotalPage, Unknown, WAKE_NS, pages,
 };
 pub use told::Told;

@@ -247,11 +247,20 @@ pub const TOTALS_MAX: u32 = 16_384;
 /// Rows of listeners that found no room there: namespaces times reasons.
 pub const OVERFLOW_MAX: u32 = 4_096;
 
-/// What each CPU can count under different keys: as many as there are rows.
-pub const COUNTS_MAX: u32 = TOTALS_MAX + OVERFLOW_MAX;
+/// How many numbers of rows a CPU takes at once. A divisor of [`PAGE_ROWS`].
+pub const BATCH_ROWS: u32 = 16;
+
+/// How many such batches there are, apart from those that CPUs have broken.
+pub const BATCHES_MAX: u32 = (TOTALS_MAX + OVERFLOW_MAX).div_ceil(BATCH_ROWS);
 
 /// How many [`TotalPage`]s that takes.
-pub const PAGES_MAX: u32 = COUNTS_MAX.div_ceil(PAGE_ROWS);
+pub const PAGES_MAX: u32 = pages(BATCHES_MAX);
+
+/// How many [`TotalPage`]s the numbers of so many batches take.
+#[must_use]
+pub const fn pages(batches: u32) -> u32 {
+    batches.div_ceil(PAGE_ROWS / BATCH_ROWS)
+}
 
 /// Rates of detail that are kept; the one that was not used for longest goes first.
 pub const RATES_MAX: u32 = 8_192;

@@ -149,7 +149,7 @@ impl Machine<'_> {
         let socket = |id: &str, path: &Path| format!("socket,id={id},path={}", path.display());
         let mut command = self.qemu.command()?;
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-        command.args(["-machine", "q35", "-cpu", "max"]);
+        command.args(["-machine", "q35", "-cpu", &std::env::var("CPUX").unwrap_or("max".into())]);
         let mut arguments = ARGUMENTS.to_owned();
         match self.pace {
             Pace::Real => {

@@ -6,11 +6,12 @@
 use aya_ebpf::bindings::BPF_ANY;
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray};
+use aya_ebpf::maps::{LruHashMap, PerCpuArray};
 use ebpf_probes::{
     CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord, Field, Function, Unknown,
 };
 
+use super::shared::Shared;
 use super::slot::{Past, Slot};
 use super::{output, packet, read};
 
@@ -35,12 +36,10 @@ static CLIENTS: LruHashMap<ClientKey, Client> = LruHashMap::with_max_entries(CLI
 static CLIENT_COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(ClientCount::COUNT, 0);
 
 /// When any client was refused last, as `boot_ns`, or somewhat later; 0 if none was yet.
-#[map]
-static REFUSED_LATEST: Array<u64> = Array::with_max_entries(1, 0);
+static REFUSED_LATEST: Shared = Shared::new();
 
 /// When the refusal of a client was sampled out last, so that it is not remembered; as before.
-#[map]
-static PASSED_OVER: Array<u64> = Array::with_max_entries(1, 0);
+static PASSED_OVER: Shared = Shared::new();
 
 #[inline(always)]
 fn count(what: ClientCount) {
@@ -84,34 +83,23 @@ fn is_lately(then: u64, now: u64) -> bool {
 /// In a flood all CPUs would write to one place: once in this time, in ns, is enough.
 const NOTED_NS: u64 = 50_000_000;
 
-/// When what such an entry tells of happened last, or somewhat later; 0 if never.
+/// Notes when something happened last. Of two CPUs that do at once, either is right.
 #[inline(always)]
-fn latest(of: &Array<u64>) -> u64 {
-    of.get(0).copied().unwrap_or(0)
-}
-
-/// It happens now.
-#[inline(always)]
-fn note(of: &Array<u64>, now: u64) {
-    if let Some(latest) = of.get_ptr_mut(0) {
-        // SAFETY: the map outlives the program; of two CPUs that write, either is right.
-        unsafe {
-            if latest.read_volatile() < now {
-                latest.write_volatile(now + NOTED_NS);
-            }
-        }
+fn note(latest: &Shared, now: u64) {
+    if latest.get() < now {
+        latest.set(now + NOTED_NS);
     }
 }
 
 /// A packet of a client was dropped: fills in which attempt it was.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn refused(record: &mut DropRecord, keeps_out: bool) {
     (record.attempt, record.first_ns) = (0, 0);
     let Some(key) = key(record) else { return };
     let (now, kept_out) = (record.boot_ns, u32::from(keeps_out));
     note(&REFUSED_LATEST, now);
     // Of one that may be among those that were passed over, it is unknown how often it came.
-    let passed_over = latest(&PASSED_OVER);
+    let passed_over = PASSED_OVER.get();
     let known = passed_over == 0 || !is_lately(passed_over, now);
     let (first_ns, attempts) = if known { (now, 1) } else { (0, 0) };
     let fresh = Client { first_ns, latest_ns: now, attempts, kept_out };
@@ -142,7 +130,7 @@ pub(crate) fn pass_over(until: u64) {
 /// or not anybody wants to hear of it.
 #[inline(always)]
 pub(crate) fn recovered(slot: &mut Slot, function: Function) {
-    let refused = latest(&REFUSED_LATEST);
+    let refused = REFUSED_LATEST.get();
     // SAFETY: the helper takes no pointers.
     if refused != 0 && is_lately(refused, unsafe { bpf_ktime_get_boot_ns() }) {
         packet::find(slot);

@@ -4,10 +4,8 @@ use ebpf_probes::{
     Counter, Function, Milestone, Milestones, conn_request, conn_request_wrapper, is_told_by_way,
 };
 
-use aya_ebpf::macros::map;
-use aya_ebpf::maps::Array;
-
 use super::read::{self, Address};
+use super::shared::Shared;
 use super::slot::{self, Outer, Slot};
 use super::{counters, listener, output, packet};
 
@@ -21,8 +19,8 @@ const COUNTED: [Counter; 4] = [
 
 /// 1 once all functions are hooked. Until then a wrapper that returns without its SYN having been
 /// seen in `tcp_conn_request` means nothing.
-#[map]
-static ARMED: Array<u32> = Array::with_max_entries(1, 0);
+#[unsafe(link_section = ".data.armed")]
+static ARMED: Shared = Shared::new();
 
 /// `tcp_v4_conn_request` or `tcp_v6_conn_request` was entered.
 #[inline(always)]
@@ -58,7 +56,7 @@ pub(crate) fn exit_whole(outer: Outer, function: Function, sk: Address, skb: Add
     }
     // What the IPv6 wrapper handed on to the IPv4 one is judged already.
     let handed_on = matches!(outer, Outer::V6ConnRequest) && packet::is_v4(skb);
-    if handed_on || ARMED.get(0).is_none_or(|&armed| armed == 0) {
+    if handed_on || ARMED.get() == 0 {
         return;
     }
     let Some(slot) = slot::open(outer, sk, skb) else { return };

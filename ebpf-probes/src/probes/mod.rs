@@ -17,6 +17,7 @@ mod read;
 mod recent;
 mod request;
 mod ring;
+mod shared;
 mod slot;
 mod syn_recv_sock;
 mod totals;

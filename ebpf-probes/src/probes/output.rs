@@ -122,7 +122,9 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
     }
     // What only the record says is read only for one.
     listener::describe(slot.sk, slot.skb, &slot.queues, record);
-    ring::submit(record, slot.nth());
+    if !ring::submit(record, slot.nth()) {
+        lost(Loss::RingFull);
+    }
 }
 
 /// Whether anything comes of such an event. Where that is known beforehand the verifier has nothing

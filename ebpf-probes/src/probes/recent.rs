@@ -4,14 +4,13 @@
 //! As long as a listener lives its address is its own, and it keeps its port and its namespace. The
 //! end of any listener makes all that was remembered before worthless.
 
-use core::arch::asm;
-
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, PerCpuArray};
+use aya_ebpf::maps::PerCpuArray;
 use ebpf_probes::{Told, TotalCounts};
 
 use super::read::{self, Address};
+use super::shared::Shared;
 use super::{clients, totals};
 
 /// A power of two.
@@ -42,24 +41,12 @@ struct Recent {
 static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(ROWS, 0);
 
 /// How many listeners have ended.
-#[map]
-static ENDED: Array<u64> = Array::with_max_entries(1, 0);
+static ENDED: Shared = Shared::new();
 
 /// A listener ends.
 #[inline(always)]
 pub(crate) fn ended() {
-    if let Some(ended) = ENDED.get_ptr_mut(0) {
-        // Two may end at once, and rustc has no such instruction for this target.
-        // SAFETY: adds to an aligned number in a map that outlives the program.
-        unsafe {
-            asm!(
-                "lock *(u64 *)({ended} + 0) += {one}",
-                ended = in(reg) ended,
-                one = in(reg) 1_u64,
-                options(nostack),
-            );
-        }
-    }
+    ENDED.increment();
 }
 
 /// Nothing that was learned then holds.
@@ -68,9 +55,7 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// What is learned of a listener from now on holds until this number changes.
 #[inline(always)]
 pub(crate) fn age() -> u64 {
-    let Some(ended) = ENDED.get_ptr(0) else { return 0 };
-    // SAFETY: the map outlives the program. Volatile, because it is to be read before the listener.
-    unsafe { ended.read_volatile() }
+    ENDED.get()
 }
 
 /// Whether all that happens to a listener for one reason is alike: nobody asks who its clients are.

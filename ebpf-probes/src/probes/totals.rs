@@ -6,34 +6,47 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap};
+use aya_ebpf::maps::{HashMap, PerCpuArray, Queue};
 use ebpf_probes::{
-    COUNTS_MAX, Counters, DropRecord, Loss, OVERFLOW_MAX, PAGE_ROWS, PAGES_MAX, TOTALS_MAX,
-    TotalCounts, TotalKey, TotalPage,
+    BATCH_ROWS, BATCHES_MAX, Counters, DropRecord, Loss, OVERFLOW_MAX, PAGE_ROWS, PAGES_MAX,
+    TOTALS_MAX, TotalCounts, TotalKey, TotalPage,
 };
 
 use super::output;
 
-/// Where in [`COUNTS`] each CPU counts what has this key, from 1; 0 where it does not yet.
-type Table = PerCpuHashMap<TotalKey, u64>;
+/// Where in [`COUNTS`] what has this key is counted, from 1.
+type Table = HashMap<TotalKey, u32>;
 
 #[map]
-static TOTALS: Table = PerCpuHashMap::with_max_entries(TOTALS_MAX, 0);
+static TOTALS: Table = HashMap::with_max_entries(TOTALS_MAX, 0);
 
 #[map]
-static OVERFLOW: Table = PerCpuHashMap::with_max_entries(OVERFLOW_MAX, 0);
+static OVERFLOW: Table = HashMap::with_max_entries(OVERFLOW_MAX, 0);
 
 #[map]
 static COUNTS: PerCpuArray<TotalPage> = PerCpuArray::with_max_entries(PAGES_MAX, 0);
 
-/// How many of this CPU's counts are taken: by events with softirqs off from the first on, by the
-/// others from the last on, because one of the former may come between.
+/// The numbers that no row has: the first one of each batch of [`BATCH_ROWS`]. Userspace fills it.
 #[map]
-static TAKEN: PerCpuArray<u64> = PerCpuArray::with_max_entries(2, 0);
+static BATCHES: Queue<u32> = Queue::with_max_entries(BATCHES_MAX, 0);
+
+/// What is left of the batch that a CPU took last.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Batch {
+    /// The next number that no row has.
+    next: u32,
+    /// How many there are from that on.
+    left: u32,
+}
+
+/// For events with softirqs off, and for the others, because one of the former may come between.
+#[map]
+static BATCH: PerCpuArray<Batch> = PerCpuArray::with_max_entries(2, 0);
 
 /// A row as this CPU counts it.
 pub(crate) struct Row {
-    /// Its number on this CPU.
+    /// Its number.
     pub(crate) nth: u32,
     /// This CPU's part.
     pub(crate) counts: &'static mut TotalCounts,
@@ -69,39 +82,62 @@ pub(crate) fn count<const INTERRUPTIBLE: bool>(
         moves: moves.0,
         padding: [0; 2],
     };
-    let mut nth = find::<INTERRUPTIBLE>(&TOTALS, &key);
-    if nth.is_none() {
+    let mut place = find::<INTERRUPTIBLE>(&key);
+    if place == 0 {
         (key.listener, key.inode, key.bound) = (TotalKey::OTHERS, 0, [0; 16]);
         (key.bound_port, key.bound_family) = (0, 0);
-        nth = find::<INTERRUPTIBLE>(&OVERFLOW, &key);
+        place = find::<INTERRUPTIBLE>(&key);
     }
-    let row = nth.and_then(|nth| Some(Row { nth, counts: at(nth)? }));
-    let Some(row) = row else {
+    let nth = place.wrapping_sub(1);
+    let Some(counts) = at(nth) else {
         output::lost(Loss::TotalsFull);
         return None;
     };
-    row.counts.events = row.counts.events.wrapping_add(1);
-    Some(row)
+    counts.events = counts.events.wrapping_add(1);
+    Some(Row { nth, counts })
 }
 
-/// Finds the number of a row on this CPU, or makes the row.
-#[inline(always)]
-fn find<const INTERRUPTIBLE: bool>(table: &Table, key: &TotalKey) -> Option<u32> {
-    let place = table.get_ptr_mut(key).or_else(|| {
-        // It fails where another CPU adds the same row at the same moment; then it is there now.
-        let _ = table.insert(key, 0, u64::from(BPF_NOEXIST));
-        table.get_ptr_mut(key)
-    })?;
-    // SAFETY: the pointer is this CPU's value of an entry that is never removed; as in `at`.
-    let place = unsafe { &mut *place };
-    if *place == 0 {
-        let taken = TAKEN.get_ptr_mut(u32::from(INTERRUPTIBLE))?;
-        // SAFETY: the pointer is this CPU's entry of a map that outlives the program; as in `at`.
-        let taken = unsafe { &mut *taken };
-        // There are as many as keys in both tables, so they cannot run out before these.
-        *place =
-            if INTERRUPTIBLE { u64::from(COUNTS_MAX).wrapping_sub(*taken) } else { *taken + 1 };
-        *taken += 1;
+/// The place of what has this key, from 1, which it is given if it has none; 0 if there is no room.
+#[inline(never)]
+fn find<const INTERRUPTIBLE: bool>(key: &TotalKey) -> u32 {
+    let known = place(key);
+    if known != 0 {
+        return known;
     }
-    Some(place.wrapping_sub(1) as u32)
+    let Some(batch) = BATCH.get_ptr_mut(u32::from(INTERRUPTIBLE)) else { return 0 };
+    // SAFETY: the pointer is this CPU's entry of a map that outlives the program; as in `at`.
+    let batch = unsafe { &mut *batch };
+    if batch.left == 0 {
+        // There are as many as rows, and one more for each CPU to break.
+        let Ok(Some(next)) = BATCHES.pop() else { return 0 };
+        *batch = Batch { next, left: BATCH_ROWS };
+    }
+    let added = batch.next.wrapping_add(1);
+    let flags = u64::from(BPF_NOEXIST);
+    let done = if is_shared(key) {
+        OVERFLOW.insert(key, added, flags)
+    } else {
+        TOTALS.insert(key, added, flags)
+    };
+    if done.is_err() {
+        // There is no room, or another CPU added the same row at the same moment.
+        return place(key);
+    }
+    batch.next = added;
+    batch.left -= 1;
+    added
+}
+
+/// Where what has this key is counted, from 1; 0 if nowhere yet.
+#[inline(never)]
+fn place(key: &TotalKey) -> u32 {
+    let place = if is_shared(key) { OVERFLOW.get_ptr(key) } else { TOTALS.get_ptr(key) };
+    // SAFETY: the pointer is to a value of a map that outlives the program, which is never removed
+    // and never written again.
+    place.map_or(0, |place| unsafe { *place })
+}
+
+#[inline(always)]
+const fn is_shared(key: &TotalKey) -> bool {
+    key.listener == TotalKey::OTHERS
 }

@@ -167,12 +167,17 @@ pub(super) fn is_realtime() -> bool {
     fs::read_to_string(REALTIME).is_ok_and(|text| text.trim() == "1")
 }
 
+/// Whether fentry of this function is nothing that older kernels refuse.
+pub(super) const fn is_plain(prototype: &Prototype) -> bool {
+    prototype.parameters.len() <= REGISTERS.len()
+}
+
 /// Whether fentry of this function, and what the hook's programs take of it, is nothing that older
 /// kernels refuse: more parameters than registers, or a pointer to anything but a struct.
 pub(super) fn is_ordinary(hook: &Hook, prototype: &Prototype) -> bool {
     let takes =
         |name: &str| hook.args.iter().any(|(_, names)| *names != RETURNED && names.contains(&name));
-    prototype.parameters.len() <= REGISTERS.len()
+    is_plain(prototype)
         && prototype
             .parameters
             .iter()

@@ -102,6 +102,8 @@ impl TcpIterator {
             .map_max_entries("TOTALS", 1)
             .map_max_entries("OVERFLOW", 1)
             .map_max_entries("COUNTS", 1)
+            .map_max_entries("BATCHES", 1)
+            .map_max_entries("CLIENTS", 1)
             .load(&object)
             .map_err(IteratorError::Object)?;
         program(&mut ebpf)?.load(KIND, &types).map_err(|error| match error {

@@ -42,6 +42,7 @@ mod cost;
 mod diagnostics;
 mod error;
 mod hook;
+mod hooking;
 mod kinds;
 mod missed;
 pub(crate) mod open;

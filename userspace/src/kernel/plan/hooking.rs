@@ -24,7 +24,18 @@ enum Outcome {
 /// How a hook fits a function.
 struct Fit {
     attach: Attach,
+    /// Whether a program that takes its arguments is nothing special.
     ordinary: bool,
+    /// Whether one that takes none is not.
+    plain: bool,
+}
+
+impl Fit {
+    /// Whether such a program of the hook's is nothing special. Of several it is the one at the entry
+    /// that takes arguments.
+    fn is_ordinary(&self, kind: Kind, alone: bool) -> bool {
+        self.ordinary || self.plain && kind == Kind::Return && !alone
+    }
 }
 
 impl Plan {
@@ -41,7 +52,7 @@ impl Plan {
         for hook in hooks::all().filter(needed) {
             let watched = hook.provides.iter().fold(0, |bits, milestone| bits | milestone.bit());
             match self.try_hook(hook, btf, means) {
-                Outcome::Planned(target, Fit { attach, ordinary }) => {
+                Outcome::Planned(target, fit) => {
                     self.config.watched |= watched;
                     let alone = hook.alone.as_ref().filter(|_| whole);
                     let programs = alone.map_or(hook.programs, slice::from_ref);
@@ -49,8 +60,8 @@ impl Plan {
                         program,
                         target: target.to_owned(),
                         kind,
-                        attach,
-                        ordinary,
+                        attach: fit.attach,
+                        ordinary: fit.is_ordinary(kind, programs.len() == 1),
                         milestone: hook.is_milestone(),
                     }));
                 }
@@ -195,7 +206,8 @@ impl Plan {
             self.layout.args[arg as usize] = Some(word);
         }
         self.positions.extend(positions);
-        Ok(Fit { attach, ordinary: attach::is_ordinary(hook, prototype) })
+        let ordinary = attach::is_ordinary(hook, prototype);
+        Ok(Fit { attach, ordinary, plain: attach::is_plain(prototype) })
     }
 }
 

@@ -19,14 +19,18 @@ use crate::kernel::{Attach, PlannedProbe};
 const ENTRY: (&[u8], &[u8]) = (b"kprobe/", b"fentry/");
 const RETURN: (&[u8], &[u8]) = (b"kretprobe/", b"fexit/\0\0\0\0");
 
-/// The object with the sections renamed of all programs that shall be fentry or fexit. `None` if it
-/// is no object.
+/// What aya takes for nothing that it has to link, in the place of either.
+const LEFT_OUT: [(&[u8], &[u8]); 2] = [(ENTRY.0, b"version"), (RETURN.0, b"version/\0\0")];
+
+/// The object with the sections renamed of all programs that shall be fentry or fexit, or that are
+/// not wanted at all. `None` if it is no object.
 pub(super) fn renamed(object: &[u8], probes: &[PlannedProbe]) -> Option<Vec<u8>> {
     let traced = |wanted: Kind| -> HashSet<&[u8]> {
         let traced = probes.iter().filter(|probe| probe.attach != Attach::Kprobe);
         traced.filter(|probe| probe.kind == wanted).map(|probe| probe.program.as_bytes()).collect()
     };
     let (entries, returns) = (traced(Kind::Entry), traced(Kind::Return));
+    let planned: HashSet<&[u8]> = probes.iter().map(|probe| probe.program.as_bytes()).collect();
     let mut renamed = object.to_vec();
     for name in names(&mut renamed)?.split_mut(|byte| *byte == 0) {
         // The section of its relocations ends in the same name, and shares its bytes.
@@ -34,6 +38,11 @@ pub(super) fn renamed(object: &[u8], probes: &[PlannedProbe]) -> Option<Vec<u8>>
         let name = &mut name[start..];
         for ((old, new), wanted) in [(ENTRY, &entries), (RETURN, &returns)] {
             if name.strip_prefix(old).is_some_and(|program| wanted.contains(program)) {
+                name[..new.len()].copy_from_slice(new);
+            }
+        }
+        for (old, new) in LEFT_OUT {
+            if name.strip_prefix(old).is_some_and(|program| !planned.contains(program)) {
                 name[..new.len()].copy_from_slice(new);
             }
         }
@@ -112,6 +121,8 @@ mod tests {
             ("kretprobe/check_req_exit\0", 1, 0),
             ("fexit/\0\0\0\0check_req_exit\0", 0, 1),
             ("kprobe/conn_request\0", 1, 1),
+            ("kretprobe/conn_request_exit\0", 1, 0),
+            ("version/\0\0conn_request_exit\0", 0, 1),
         ] {
             assert_eq!((count(OBJECT, name), count(&renamed, name)), (before, after), "{name}");
         }

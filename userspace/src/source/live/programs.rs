@@ -1,9 +1,7 @@
 //! The BPF object in the kernel: loaded with this kernel's configuration, hooked by the plan.
 //!
-//! The order of hooks matters, because packets arrive meanwhile. Milestones come first, so that no
-//! judged call can have passed one unseen; then returns, then entries, so that an entry that is
-//! seen has its return seen too. Everything is held by file descriptors: when this process ends,
-//! however it ends, the kernel takes all of it away.
+//! Everything is held by file descriptors: when this process ends, however it ends, the kernel takes
+//! all of it away.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -15,21 +13,19 @@ use std::{io, thread};
 
 use aya::maps::{Array, MapError};
 use aya::programs::ProgramError;
-use aya::{Btf, Ebpf, EbpfError, EbpfLoader};
+use aya::util::nr_cpus;
+use aya::{Ebpf, EbpfError, EbpfLoader};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::hook::{Hook, Hooked};
-use super::{application, books, kinds, open};
-use crate::kernel::hooks::Kind;
+use super::hooking::{self, WORKERS};
+use super::{application, books, kinds, open, table};
 use crate::kernel::{Plan, PlannedProbe};
 use crate::source::Settings;
 
 /// Levels as aya-log numbers them. At the lowest the verifier removes the code that would log.
 const LOG_NOTHING: u8 = 0;
 const LOG_DEBUG: u8 = 4;
-
-/// How many programs are on their way at once. Most of them wait for the kernel.
-const WORKERS: usize = 8;
 
 pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SYNDROP_BPF_OBJECT"));
 
@@ -53,9 +49,12 @@ pub enum ProgramsError {
         /// The verifier's or the kernel's answer.
         source: Box<ProgramError>,
     },
-    /// The programs could not be told that all is hooked.
+    /// The number of CPUs is not to be had.
+    #[error("failed to read how many CPUs there can be")]
+    Cpus(#[source] io::Error),
+    /// The programs could not be told which numbers their rows have, or that all is hooked.
     #[error("failed to write to a map of the BPF object")]
-    Arming(#[source] MapError),
+    Writing(#[source] MapError),
     /// The kernel refused a hook.
     #[error("failed to attach {program} to {target}")]
     Attach {
@@ -82,28 +81,27 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     if let Some(rows) = settings.rows {
         loader.map_max_entries("TOTALS", rows);
     }
+    let cpus = nr_cpus().map_err(|(_, error)| ProgramsError::Cpus(error))?;
+    let batches = table::make_room(&mut loader, cpus);
     let mut object = kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?;
     open::fill(&mut object, &plan.layout).ok_or(ProgramsError::Sections)?;
-    let ebpf = loader
-        .btf(None)
-        .override_global("CONFIG", config.as_bytes(), true)
-        .override_global("AYA_LOG_LEVEL", &level, true)
-        .load(&object)
-        .map_err(|source| ProgramsError::Object(Box::new(source)))?;
+    loader.btf(None).override_global("CONFIG", config.as_bytes(), true).override_global(
+        "AYA_LOG_LEVEL",
+        &level,
+        true,
+    );
+    let (loaded, types) = thread::scope(|scope| {
+        let types = scope.spawn(|| kinds::types(&plan.probes));
+        (loader.load(&object), types.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let mut ebpf = loaded.map_err(|source| ProgramsError::Object(Box::new(source)))?;
+    table::number(&mut ebpf, batches).map_err(ProgramsError::Writing)?;
     let mut attached = Attached(ebpf);
-    hook(&mut attached.0, &plan.probes, &kinds::types(&plan.probes))?;
+    hooking::hook(hooks(&mut attached.0, &plan.probes)?, &types)?;
     if plan.config.whole != 0 {
-        attached.arm().map_err(ProgramsError::Arming)?;
+        attached.arm().map_err(ProgramsError::Writing)?;
     }
     Ok(attached)
-}
-
-/// The steps of hooking before entries are, in their order.
-const STEPS: [fn(&PlannedProbe) -> bool; 2] =
-    [|probe| probe.milestone, |probe| !probe.milestone && probe.kind == Kind::Return];
-
-fn is_judged_entry(probe: &PlannedProbe) -> bool {
-    !probe.milestone && probe.kind == Kind::Entry
 }
 
 /// A loader that has not read the types of the running kernel.
@@ -122,9 +120,10 @@ pub(crate) fn loader<'a>() -> EbpfLoader<'a> {
     loader
 }
 
-/// Hooks the probes step by step, some of each step at once: the verifier computes for long, and
-/// what hooks a function mostly waits until no CPU runs its old code any more.
-fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), ProgramsError> {
+fn hooks<'a>(
+    ebpf: &'a mut Ebpf,
+    probes: &'a [PlannedProbe],
+) -> Result<Vec<Hook<'a>>, ProgramsError> {
     let mut programs: HashMap<&str, Hooked<'_>> = ebpf
         .programs_mut()
         .filter_map(|(name, program)| Some((name, Hooked::new(program)?)))
@@ -133,26 +132,7 @@ fn hook(ebpf: &mut Ebpf, probes: &[PlannedProbe], types: &Btf) -> Result<(), Pro
         Some(program) => Ok(Hook::new(program, probe)),
         None => Err(ProgramsError::Absent(probe.program)),
     });
-    let mut hooks = hooks.collect::<Result<Vec<_>, _>>()?;
-    // What the kernel may refuse is tried first, because all is to be done again then. An entry is
-    // not attached yet: its return would be seen only later.
-    let unusual = hooks.iter_mut().filter(|hook| !hook.probe.ordinary);
-    side_by_side(unusual.collect(), |hook| {
-        hook.load(types)?;
-        if is_judged_entry(hook.probe) { Ok(()) } else { hook.attach() }
-    })?;
-    for step in STEPS {
-        let of_step = hooks.iter_mut().filter(|hook| step(hook.probe));
-        side_by_side(of_step.collect(), |hook| {
-            hook.load(types)?;
-            hook.attach()
-        })?;
-    }
-    // One after the other in the order of the plan: a function that is judged by whether another
-    // one was entered comes after that.
-    let entries = hooks.iter_mut().filter(|hook| is_judged_entry(hook.probe));
-    side_by_side(entries.collect(), |hook| hook.load(types))?;
-    hooks.iter_mut().filter(|hook| is_judged_entry(hook.probe)).try_for_each(Hook::attach)
+    hooks.collect()
 }
 
 /// Does something with each, several at a time; nothing new is begun after a failure, and the first
@@ -185,10 +165,10 @@ impl Attached {
     /// Lets the programs draw conclusions from what they did not see. Calls that came before all
     /// was hooked are over then.
     fn arm(&mut self) -> Result<(), MapError> {
-        const ARMED: &str = "ARMED";
+        const ARMED: &str = ".data.armed";
         books::settle();
         let map = self.0.map_mut(ARMED).ok_or(MapError::InvalidName { name: ARMED.to_owned() })?;
-        Array::try_from(map)?.set(0, 1_u32, 0)
+        Array::try_from(map)?.set(0, 1_u64, 0)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The probes' tables of totals: a row per listener and what happened to it, and rows of all those
-//! that found no room there. A row says where each CPU counts.
+//! that found no room there. A row says where it is counted, each CPU for itself.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use aya::Ebpf;
-use aya::maps::{MapData, PerCpuArray, PerCpuHashMap, PerCpuValues};
-use ebpf_probes::{PAGE_ROWS, TotalCounts, TotalKey};
+use aya::maps::{HashMap as Rows, MapData, MapError, PerCpuArray, PerCpuValues, Queue};
+use aya::{Ebpf, EbpfLoader};
+use ebpf_probes::{BATCH_ROWS, BATCHES_MAX, PAGE_ROWS, TotalCounts, TotalKey, pages};
 
 use super::{LiveError, take};
 use crate::decode;
@@ -18,8 +18,27 @@ type Counts = [u64; size_of::<TotalCounts>() / size_of::<u64>()];
 /// A [`TotalPage`], as numbers.
 type Page = [Counts; PAGE_ROWS as usize];
 
-/// For each CPU the number of its counts, from 1; 0 where it has not counted anything there yet.
-type Map = PerCpuHashMap<MapData, [u8; size_of::<TotalKey>()], u64>;
+/// The number of the counts, from 1.
+type Map = Rows<MapData, [u8; size_of::<TotalKey>()], u32>;
+
+/// Room for the counts of all rows, where each of so many CPUs may have broken a batch of numbers
+/// with softirqs off, and another one with softirqs on. Says how many batches that makes.
+pub(super) fn make_room(loader: &mut EbpfLoader<'_>, cpus: usize) -> u32 {
+    let broken = u32::try_from(2 * cpus).unwrap_or(u32::MAX);
+    let batches = BATCHES_MAX.saturating_add(broken);
+    loader.map_max_entries(BATCHES, batches).map_max_entries(COUNTS, pages(batches));
+    batches
+}
+
+/// Gives the programs so many batches of numbers for their rows.
+pub(super) fn number(ebpf: &mut Ebpf, batches: u32) -> Result<(), MapError> {
+    let map = ebpf.map_mut(BATCHES).ok_or(MapError::InvalidName { name: BATCHES.to_owned() })?;
+    let mut queue = Queue::try_from(map)?;
+    (0..batches).try_for_each(|nth| queue.push(nth * BATCH_ROWS, 0))
+}
+
+const BATCHES: &str = "BATCHES";
+const COUNTS: &str = "COUNTS";
 
 /// Both tables, and what is counted.
 pub(super) struct Table {
@@ -31,12 +50,11 @@ pub(super) struct Table {
 impl Table {
     /// Takes the maps.
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LiveError> {
-        const COUNTS: &str = "COUNTS";
         let counts = PerCpuArray::try_from(take(ebpf, COUNTS)?)
             .map_err(|error| LiveError::Map(COUNTS, Some(error)))?;
         let mut table = |name: &'static str| {
             let map = take(ebpf, name)?;
-            PerCpuHashMap::try_from(map).map_err(|error| LiveError::Map(name, Some(error)))
+            Rows::try_from(map).map_err(|error| LiveError::Map(name, Some(error)))
         };
         Ok(Self { own: table("TOTALS")?, shared: table("OVERFLOW")?, counts })
     }
@@ -47,11 +65,9 @@ impl Table {
         let mut read = HashMap::new();
         for (name, map) in [("TOTALS", &self.own), ("OVERFLOW", &self.shared)] {
             for row in map {
-                let (key, places) = row.map_err(|error| LiveError::Read(name, error))?;
-                let bucket = decode::total_key(&key)?;
-                let mut total = Total::whole(bucket, 0);
-                for (cpu, &place) in places.iter().enumerate() {
-                    let [events, sampled_out, _] = self.counts(&mut read, cpu, place)?;
+                let (key, place) = row.map_err(|error| LiveError::Read(name, error))?;
+                let mut total = Total::whole(decode::total_key(&key)?, 0);
+                for [events, sampled_out, _] in self.counts(&mut read, place)? {
                     total.count += events;
                     total.sampled_out += sampled_out;
                 }
@@ -61,26 +77,22 @@ impl Table {
         Ok(rows)
     }
 
-    /// What a CPU has counted at a place. What lies on that page on each CPU is read at once, and
-    /// kept for other rows.
-    fn counts(
+    /// What each CPU has counted at a place. What lies on that page is read at once, and kept for
+    /// other rows.
+    fn counts<'a>(
         &self,
-        read: &mut HashMap<u32, PerCpuValues<Page>>,
-        cpu: usize,
-        place: u64,
-    ) -> Result<Counts, LiveError> {
-        const NOTHING: Counts = [0; 3];
-        let Some(nth) = place.checked_sub(1) else { return Ok(NOTHING) };
-        let Ok(nth) = u32::try_from(nth) else { return Ok(NOTHING) };
-        let (page, row) = (nth / PAGE_ROWS, (nth % PAGE_ROWS) as usize);
-        let pages = match read.entry(page) {
+        read: &'a mut HashMap<u32, PerCpuValues<Page>>,
+        place: u32,
+    ) -> Result<impl Iterator<Item = Counts> + use<'a>, LiveError> {
+        let nth = place.wrapping_sub(1);
+        let pages = match read.entry(nth / PAGE_ROWS) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let pages = self.counts.get(&page, 0);
-                new.insert(pages.map_err(|error| LiveError::Read("COUNTS", error))?)
+                let pages = self.counts.get(new.key(), 0);
+                new.insert(pages.map_err(|error| LiveError::Read(COUNTS, error))?)
             }
         };
-        Ok(pages.get(cpu).map_or(NOTHING, |page| page[row]))
+        Ok(pages.iter().map(move |page| page[(nth % PAGE_ROWS) as usize]))
     }
 }
 
