@@ -37,6 +37,8 @@ impl Verdict {
     /// A client that had been refused got in.
     pub const RECOVERED: Self = Self::observed(Reason::ClientRecovered, Stage::Ack);
 
+    #[expect(clippy::inline_always, reason = "of a reason that is known nothing is left of this")]
+    #[inline(always)]
     const fn new(reason: Reason, stage: Stage, evidence: Evidence) -> Self {
         Self { reason, stage, evidence, moves: reason.moves() }
     }

@@ -11,6 +11,7 @@ use crate::kernel::Choice;
 mod completions;
 mod filter;
 mod ids;
+mod later;
 mod listeners;
 mod metrics;
 mod report;
@@ -20,6 +21,7 @@ mod words;
 
 pub use completions::{Completions, For, script};
 pub use filter::Filter;
+pub use later::Later;
 pub use listeners::{ListenerFilter, Listeners, SortKey};
 pub use metrics::Metrics;
 pub use report::Report;
@@ -84,37 +86,37 @@ pub struct Cli {
 pub enum Command {
     /// Stream drops until Ctrl-C, --duration or --count; then the summary
     #[command(after_help = EXAMPLES, after_long_help = ids::with_list(EXAMPLES))]
-    Trace(Trace),
+    Trace(Later<Trace>),
     /// Show both queues of every listener, what set their limits, and who owns them
     #[command(after_help = listeners::COLUMNS)]
-    Listeners(Listeners),
+    Listeners(Later<Listeners>),
     /// Trace while a command runs; a gate for CI
     #[command(after_help = run::EXAMPLES, after_long_help = ids::with_list(run::EXAMPLES))]
-    Run(Run),
+    Run(Later<Run>),
     /// Say what a reason means, where it is in the kernel, and what to do about it
     #[command(after_help = EXPLAIN_EXAMPLES, after_long_help = ids::with_list(EXPLAIN_EXAMPLES))]
-    Explain(Explain),
+    Explain(Later<Explain>),
     /// Say what this kernel and these rights allow, and what to do about what they do not
     ///
     /// Nothing is attached, and no rights are needed. The exit status is the one that `trace` would
     /// end with: 0 if it would work, 69 if this kernel cannot do it, 77 if rights are missing.
     #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor(Doctor),
+    Doctor(Later<Doctor>),
     /// Watch every listener live on a whole screen: both queues, drops by reason, clients
     #[command(after_help = top::EXAMPLES, after_long_help = ids::with_list(top::EXAMPLES))]
-    Top(Top),
+    Top(Later<Top>),
     /// Write completions for a shell to stdout
     #[command(after_help = COMPLETIONS_EXAMPLES)]
-    Completions(Completions),
+    Completions(Later<Completions>),
     /// Feed a recording of `trace --json` through the same filters and formats
     #[command(after_long_help = ids::list())]
-    Replay(Replay),
+    Replay(Later<Replay>),
     /// Make one self-contained HTML page of a recording, for a post-mortem
     #[command(after_help = report::EXAMPLES, after_long_help = ids::with_list(report::EXAMPLES))]
-    Report(Report),
+    Report(Later<Report>),
     /// Serve totals and queues to Prometheus, until Ctrl-C or SIGTERM
     #[command(after_help = metrics::EXAMPLES, after_long_help = ids::with_list(metrics::EXAMPLES))]
-    Metrics(Metrics),
+    Metrics(Later<Metrics>),
 }
 
 /// Arguments of `trace`.

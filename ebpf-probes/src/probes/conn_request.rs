@@ -4,6 +4,7 @@ use ebpf_probes::{
     Counter, Function, Milestone, Milestones, conn_request, conn_request_wrapper, is_told_by_way,
 };
 
+use super::hook::{self, Context, Same};
 use super::read::{self, Address};
 use super::shared::Shared;
 use super::slot::{self, Outer, Slot};
@@ -47,13 +48,20 @@ pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
     }
 }
 
-/// The same where its entry is not hooked either.
+/// The same where its entry is not hooked either. The call may be that of another wrapper, which has
+/// gone on here.
 #[inline(always)]
-pub(crate) fn exit_whole(outer: Outer, function: Function, sk: Address, skb: Address) {
+pub(crate) fn exit_whole(
+    outer: Outer,
+    (function, other): (Function, Function),
+    sk: Address,
+    skb: Address,
+) {
     if let Some(slot) = slot::take(Outer::ConnRequest, skb) {
         judge(slot);
         return;
     }
+    let function = if slot::is_expected(outer, skb) { other } else { function };
     // What the IPv6 wrapper handed on to the IPv4 one is judged already.
     let handed_on = matches!(outer, Outer::V6ConnRequest) && packet::is_v4(skb);
     if handed_on || ARMED.get() == 0 {
@@ -62,6 +70,23 @@ pub(crate) fn exit_whole(outer: Outer, function: Function, sk: Address, skb: Add
     let Some(slot) = slot::open(outer, sk, skb) else { return };
     slot::shut(outer);
     judge_wrapper(slot, function);
+}
+
+/// The same, by way of the other wrapper's program.
+#[inline(always)]
+pub(crate) fn exit_same(
+    outer: Outer,
+    function: Function,
+    skb: Address,
+    ctx: &Context,
+    same: &Same,
+) {
+    let inner = slot::current(Outer::ConnRequest);
+    // It is the wrapper itself that is judged.
+    if inner.is_none_or(|slot| slot.skb != skb) {
+        slot::expect(outer, skb, function as u32);
+    }
+    hook::go_on(ctx, same);
 }
 
 #[inline(always)]

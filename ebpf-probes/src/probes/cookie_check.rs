@@ -39,8 +39,11 @@ pub(crate) fn enter(sk: Address, skb: Address) {
 
 /// It returned: the child of a good cookie, or the listener, or NULL.
 #[inline(always)]
-pub(crate) fn exit(function: Function, returned: Address) {
+pub(crate) fn exit(returned: Address) {
     let Some(slot) = slot::close(Outer::CookieCheck) else { return };
+    // Either function is called for packets of its own family alone.
+    let function =
+        if slot.ends.family == 6 { Function::CookieV6Check } else { Function::CookieV4Check };
     if !returned.is_null() && returned != slot.sk {
         clients::recovered(slot, function);
         return;

@@ -5,9 +5,31 @@
 //! this kernel and of the kind that userspace chose. Userspace also puts the kind into the name of
 //! the program's section, which here is always that of a kprobe, the kind that works everywhere.
 
+use core::ffi::c_void;
+
+use aya_ebpf::EbpfContext;
+use aya_ebpf::maps::ProgramArray;
+
 /// What the kernel hands to a program.
 #[repr(transparent)]
-struct Context(*const u64);
+pub(crate) struct Context(*const u64);
+
+impl EbpfContext for Context {
+    fn as_ptr(&self) -> *mut c_void {
+        self.0.cast_mut().cast()
+    }
+}
+
+/// The program of another function of the same prototype, which userspace puts there.
+pub(crate) type Same = ProgramArray;
+
+/// Goes on with that, which sees the same arguments and the same value returned. It comes back only
+/// where there is none.
+#[inline(always)]
+pub(crate) fn go_on(ctx: &Context, same: &Same) {
+    // SAFETY: nothing here waits to be dropped.
+    unsafe { same.tail_call(ctx, 0) };
+}
 
 macro_rules! hooked {
     ($kind:literal, $name:ident, $ctx:ident => $body:expr) => {

@@ -172,16 +172,19 @@ fn bound(sk: Address, record: &mut DropRecord) -> u32 {
     let mut failed = read::copy(&mut family, sk, Field::SockFamily)
         | read::copy(&mut record.bound_port, sk, Field::SockPort);
     if family == AF_INET6 {
-        failed |= read::copy(&mut record.bound, sk, Field::SockLocalV6);
+        let mut address = [0; 16];
+        failed |= read::copy(&mut address, sk, Field::SockLocalV6);
+        packet::put(&mut record.bound, &address);
         record.bound_family = 6;
     } else {
         let mut address = [0; 4];
         failed |= read::copy(&mut address, sk, Field::SockLocalV4);
-        record.bound = mapped(address);
+        packet::put(&mut record.bound, &mapped(address));
         record.bound_family = 4;
     }
     if failed != 0 {
-        (record.bound, record.bound_port, record.bound_family) = ([0; 16], 0, 0);
+        packet::clear(&mut record.bound);
+        (record.bound_port, record.bound_family) = (0, 0);
         return Unknown::Bound.bit();
     }
     0

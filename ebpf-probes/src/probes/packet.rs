@@ -2,7 +2,9 @@
 //!
 //! Offsets inside the IP and TCP headers are those of the protocols (RFC 791, 8200, 9293).
 
-use ebpf_probes::{DropRecord, Field, Milestone, Milestones, Unknown};
+use core::mem::offset_of;
+
+use ebpf_probes::{DropRecord, Field, Milestone, Milestones, TotalKey, Unknown};
 
 use super::read::{self, Address};
 use super::slot::{Ends, Slot};
@@ -16,6 +18,59 @@ pub(crate) const AF_INET6: u16 = 10;
 fn halves(address: &[u8; 16]) -> [u64; 2] {
     // SAFETY: both are 16 bytes of plain data; the reference is read unaligned.
     unsafe { (&raw const *address).cast::<[u64; 2]>().read_unaligned() }
+}
+
+/// Every address of these lies at a multiple of eight bytes in what is itself aligned to eight.
+const AT_EIGHTS: () = {
+    const AT: [usize; 6] = [
+        offset_of!(DropRecord, peer),
+        offset_of!(DropRecord, local),
+        offset_of!(DropRecord, bound),
+        offset_of!(TotalKey, bound),
+        offset_of!(Slot, ends) + offset_of!(Ends, peer),
+        offset_of!(Slot, ends) + offset_of!(Ends, local),
+    ];
+    let mut nth = 0;
+    while nth < AT.len() {
+        assert!(AT[nth].is_multiple_of(8));
+        nth += 1;
+    }
+    assert!(
+        align_of::<DropRecord>() == 8 && align_of::<TotalKey>() == 8 && align_of::<Slot>() == 8
+    );
+};
+
+/// Puts an address, which is at hand, to where it lies at a multiple of eight bytes in memory.
+#[inline(always)]
+pub(crate) fn put(to: &mut [u8; 16], address: &[u8; 16]) {
+    write(to, halves(address));
+}
+
+/// Copies one, both of which lie so.
+#[inline(always)]
+fn copy(to: &mut [u8; 16], from: &[u8; 16]) {
+    const { AT_EIGHTS };
+    let from = (&raw const *from).cast::<u64>();
+    // SAFETY: both words lie in the 16 bytes, and are aligned.
+    write(to, unsafe { [from.read(), from.add(1).read()] });
+}
+
+/// Clears one.
+#[inline(always)]
+pub(crate) fn clear(address: &mut [u8; 16]) {
+    write(address, [0; 2]);
+}
+
+/// Volatile, because what copies or clears memory at large is a function here.
+#[inline(always)]
+fn write(to: &mut [u8; 16], [first, second]: [u64; 2]) {
+    const { AT_EIGHTS };
+    let to = (&raw mut *to).cast::<u64>();
+    // SAFETY: both words lie in the 16 bytes, and are aligned.
+    unsafe {
+        to.write_volatile(first);
+        to.add(1).write_volatile(second);
+    }
 }
 
 /// What stands before an IPv4 address that is written as an IPv6 one (`::ffff:0:0/96`), the last 32
@@ -80,7 +135,8 @@ pub(crate) fn find(slot: &mut Slot) {
 pub(crate) fn describe(slot: &mut Slot, record: &mut DropRecord) {
     find(slot);
     let ends = &slot.ends;
-    (record.peer, record.local) = (ends.peer, ends.local);
+    copy(&mut record.peer, &ends.peer);
+    copy(&mut record.local, &ends.local);
     (record.peer_port, record.local_port) = (ends.peer_port, ends.local_port);
     record.family = ends.family as u8;
     record.unknown |= ends.unknown;
@@ -195,7 +251,8 @@ fn is_mapped(address: &[u8; 16]) -> bool {
 
 #[inline(always)]
 fn unknown(ends: &mut Ends) {
-    (ends.peer, ends.local) = ([0; 16], [0; 16]);
+    clear(&mut ends.peer);
+    clear(&mut ends.local);
     (ends.peer_port, ends.local_port, ends.family) = (0, 0, 0);
     ends.unknown |= Unknown::Packet.bit();
 }

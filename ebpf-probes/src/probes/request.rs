@@ -8,8 +8,8 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::LruHashMap;
 use ebpf_probes::{
-    Evidence, Field, Function, Milestone, Reason, Stage, Verdict, request_error, request_removed,
-    request_timer, request_timer_ended,
+    Evidence, Field, Function, Milestone, Milestones, Reason, Stage, Verdict, request_error,
+    request_removed, request_timer, request_timer_ended,
 };
 
 use super::read::{self, Address};
@@ -122,11 +122,26 @@ pub(crate) fn enter_error(req: Address) {
 pub(crate) fn enter_removal(sk: Address, req: Address) {
     if let Some(slot) = slot::current(Outer::RequestError) {
         slot.facts.passed = slot.facts.passed.with(Milestone::RemovalAsked);
-        if let Some(verdict) = request_error(&slot.facts) {
-            output::report(slot, &verdict, Function::TcpReqErr);
+        if !sees_removals() {
+            error_ended(slot);
         }
     } else if DESTROYED.remove(req.raw()).is_ok() {
         open_removal(sk, req, Cause::Destroyed);
+    }
+}
+
+/// Whether each removal that is asked for is also seen to be over.
+#[inline(always)]
+fn sees_removals() -> bool {
+    Milestones(read::watched()).has(Milestone::RequestDropped)
+}
+
+/// What an ICMP error led to is known.
+#[inline(always)]
+fn error_ended(slot: &mut Slot) {
+    if let Some(verdict) = request_error(&slot.facts) {
+        slot::shut(Outer::RequestError);
+        output::report(slot, &verdict, Function::TcpReqErr);
     }
 }
 
@@ -143,20 +158,25 @@ pub(crate) fn enter_removal_and_put(sk: Address, req: Address) {
 
 #[inline(always)]
 fn open_removal(sk: Address, req: Address, cause: Cause) {
-    if let Some(slot) = open(Outer::RequestRemoval, sk, req) {
+    if sees_removals()
+        && let Some(slot) = open(Outer::RequestRemoval, sk, req)
+    {
         slot.cause = cause as u32;
     }
 }
 
-/// Either of the two returned.
+/// What all removals come to returned: the request was removed, without having become a connection,
+/// or somebody else had been quicker.
 #[inline(always)]
-pub(crate) fn exit_removal() {
-    slot::shut(Outer::RequestRemoval);
-}
-
-/// A request was removed without having become a connection.
-#[inline(always)]
-pub(crate) fn removed() {
+pub(crate) fn removal_ended(removed: bool) {
+    if let Some(slot) = slot::current(Outer::RequestError) {
+        error_ended(slot);
+        return;
+    }
+    if !removed {
+        slot::shut(Outer::RequestRemoval);
+        return;
+    }
     if let Some(slot) = slot::current(Outer::CheckReq) {
         slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
     } else if let Some(slot) = slot::current(Outer::RequestTimer) {
@@ -164,7 +184,7 @@ pub(crate) fn removed() {
         if let Some(verdict) = request_timer(&slot.facts) {
             output::report(slot, &verdict, Function::ReqskTimerHandler);
         }
-    } else if let Some(slot) = slot::current(Outer::RequestRemoval) {
+    } else if let Some(slot) = slot::close_quietly(Outer::RequestRemoval) {
         slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
         let (reason, function) = match slot.cause {
             cause if cause == Cause::Destroyed as u32 => {

@@ -242,6 +242,15 @@ pub(crate) fn expect(outer: Outer, skb: Address, cause: u32) {
     }
 }
 
+/// Whether this packet was left to this call; it is not any more.
+#[inline(always)]
+pub(crate) fn is_expected(outer: Outer, skb: Address) -> bool {
+    let Some(slot) = slot(outer) else { return false };
+    let expected = slot.expected == skb;
+    slot.expected = Address::NULL;
+    expected
+}
+
 /// Notes a call that is not judged, so that its exit is not taken for one without entry.
 #[inline(always)]
 pub(crate) fn ignore(outer: Outer) {
@@ -269,10 +278,15 @@ pub(crate) fn close(outer: Outer) -> Option<&'static mut Slot> {
 /// Closes the slot of a call, if it is open and about this packet.
 #[inline(always)]
 pub(crate) fn take(outer: Outer, skb: Address) -> Option<&'static mut Slot> {
+    let slot = current(outer).filter(|slot| slot.skb == skb)?;
+    slot.live = 0;
+    Some(slot)
+}
+
+/// Closes the slot of a call, if it is open.
+#[inline(always)]
+pub(crate) fn close_quietly(outer: Outer) -> Option<&'static mut Slot> {
     let slot = current(outer)?;
-    if slot.skb != skb {
-        return None;
-    }
     slot.live = 0;
     Some(slot)
 }

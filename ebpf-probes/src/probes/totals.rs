@@ -12,7 +12,7 @@ use ebpf_probes::{
     TOTALS_MAX, TotalCounts, TotalKey, TotalPage,
 };
 
-use super::output;
+use super::{output, packet};
 
 /// Where in [`COUNTS`] what has this key is counted, from 1.
 type Table = HashMap<TotalKey, u32>;
@@ -84,7 +84,8 @@ pub(crate) fn count<const INTERRUPTIBLE: bool>(
     };
     let mut place = find::<INTERRUPTIBLE>(&key);
     if place == 0 {
-        (key.listener, key.inode, key.bound) = (TotalKey::OTHERS, 0, [0; 16]);
+        (key.listener, key.inode) = (TotalKey::OTHERS, 0);
+        packet::clear(&mut key.bound);
         (key.bound_port, key.bound_family) = (0, 0);
         place = find::<INTERRUPTIBLE>(&key);
     }
@@ -129,7 +130,7 @@ fn find<const INTERRUPTIBLE: bool>(key: &TotalKey) -> u32 {
 }
 
 /// Where what has this key is counted, from 1; 0 if nowhere yet.
-#[inline(never)]
+#[inline(always)]
 fn place(key: &TotalKey) -> u32 {
     let place = if is_shared(key) { OVERFLOW.get_ptr(key) } else { TOTALS.get_ptr(key) };
     // SAFETY: the pointer is to a value of a map that outlives the program, which is never removed

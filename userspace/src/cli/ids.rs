@@ -1,6 +1,7 @@
 //! The ids of reasons on the command line: read, corrected, and listed by stage.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use ebpf_probes::{Reason, Stage};
 
@@ -58,7 +59,12 @@ pub(super) fn with_list(help: &str) -> String {
 }
 
 /// Every id, by stage, as --help shows them.
-pub(super) fn list() -> String {
+pub(super) fn list() -> &'static str {
+    static LIST: LazyLock<String> = LazyLock::new(listed);
+    &LIST
+}
+
+fn listed() -> String {
     let before = |entry: &Entry| BEFORE_LISTENER.contains(&entry.reason);
     let drops = |entry: &Entry| !entry.reason.is_notice();
     let mut text = String::from("Reasons by stage, what each means is in docs/reasons.md:\n");

@@ -77,7 +77,10 @@ impl Plan {
     pub fn hooks(&self) -> impl Iterator<Item = (&'static Hook, HookState<'_>)> {
         hooks::all().map(|hook| {
             let programs = hook.programs.iter().chain(&hook.alone);
-            let is_of = |program: &str| programs.clone().any(|&(name, _)| name == program);
+            let same = hook.same.map(|same| same.program);
+            let is_of = |program: &str| {
+                programs.clone().any(|&(name, _)| name == program) || same == Some(program)
+            };
             let planned = self.probes.iter().find(|probe| is_of(probe.program));
             let missing = self.missing.iter().find(|missing| is_of(missing.program));
             let state = match (planned, missing) {

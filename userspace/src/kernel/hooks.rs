@@ -102,6 +102,20 @@ pub const BEFORE_LISTENER: &[Reason] = &[
 /// An argument and the names that prototypes give it, newest first; or what is returned.
 pub type Argument = (Arg, &'static [&'static str]);
 
+/// A short program that goes on with that of another function: to verify and to translate one of
+/// those that tell of drops takes the kernel long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Same {
+    /// The short one.
+    pub program: &'static str,
+    /// The other function.
+    pub target: &'static str,
+    /// The program that is hooked to its return.
+    pub other: &'static str,
+    /// The map in which the short one finds that.
+    pub map: &'static str,
+}
+
 /// A row of [`HOOKS`].
 #[derive(Debug)]
 pub struct Hook {
@@ -110,6 +124,8 @@ pub struct Hook {
     /// The one program that does for all of them, where fentry and fexit are to be had of all
     /// functions that have one.
     pub alone: Option<(&'static str, Kind)>,
+    /// What does for the one at the return instead, where both functions have one prototype.
+    pub same: Option<Same>,
     /// The only functions that call this one. Where each that there is has its return hooked, that
     /// does for this one's.
     pub callers: &'static [&'static str],
@@ -123,6 +139,8 @@ pub struct Hook {
     pub when: When,
     /// Whether the function is IPv6's: a kernel without IPv6 lacks it and loses nothing.
     pub ipv6: bool,
+    /// Whether its one program opens a call, which the return of another row's function closes.
+    pub opens: bool,
     /// The events that alone need it; without any of them asked for it is not attached. Empty if
     /// it is always needed.
     pub only_for: &'static [Reason],
@@ -137,12 +155,14 @@ impl Hook {
     const USUAL: Self = Self {
         programs: &[],
         alone: None,
+        same: None,
         callers: &[],
         targets: &[],
         args: &[],
         need: Need::Optional,
         when: When::Always,
         ipv6: false,
+        opens: false,
         only_for: &[],
         provides: &[],
         costs: "",
@@ -150,7 +170,7 @@ impl Hook {
 
     /// Whether it only tells that the function was passed: to judge a call takes both its ends.
     pub const fn is_milestone(&self) -> bool {
-        self.programs.len() == 1
+        self.programs.len() == 1 && !self.opens
     }
 
     /// Whether anything that was asked for needs it.

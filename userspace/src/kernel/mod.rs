@@ -29,7 +29,7 @@ pub use direct::Direct;
 pub use drop_reasons::DropReasons;
 pub use layout::Layout;
 pub use namespaces::{Baseline, Namespaces};
-pub use plan::{MissingHook, Plan, PlanError, PlannedProbe};
+pub use plan::{GoesOn, MissingHook, Plan, PlanError, PlannedProbe};
 pub use rights::{Gap, Rights};
 
 /// The release of the running kernel, as `uname -r` prints it.

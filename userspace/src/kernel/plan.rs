@@ -35,6 +35,17 @@ pub struct PlannedProbe {
     pub ordinary: bool,
     /// Whether it only tells that the function was passed, in a call that other probes judge.
     pub milestone: bool,
+    /// The program that it goes on with, if it does not do all by itself.
+    pub goes_on: Option<GoesOn>,
+}
+
+/// A program that another one goes on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GoesOn {
+    /// Its name in the object.
+    pub program: &'static str,
+    /// The map in which it is found.
+    pub map: &'static str,
 }
 
 /// A hook that would add precision and is not to be had on this kernel.

@@ -49,14 +49,13 @@ exit!(v6_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
 ));
 
 entry!(child_created, _ctx => syn_recv_sock::pass(Milestone::ChildCreated));
-entry!(route_asked, _ctx => syn_recv_sock::pass(Milestone::RouteAsked));
 entry!(child_thrown_away, ctx => syn_recv_sock::thrown_away(address!(ctx, ForcedCloseSk)));
 exit!(md5_keys_copied_exit, ctx => if returned_error!(ctx, Md5KeysCopiedReturned) {
     syn_recv_sock::pass(Milestone::ChildKeyFailed);
 });
 
-exit!(request_dropped_exit, ctx => if returned_true!(ctx, RequestDroppedReturned) {
-    request::removed();
+exit!(request_dropped_exit, ctx => {
+    request::removal_ended(returned_true!(ctx, RequestDroppedReturned));
 });
 passed!(synack_resent, [CheckReq, RequestTimer], SynAckResent);
 exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true!(ctx, RateLimitedReturned)));

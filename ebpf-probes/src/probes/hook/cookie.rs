@@ -1,8 +1,10 @@
 //! Hooks on what an ACK with a cookie passes.
 
-use ebpf_probes::{Function, Milestone};
+use aya_ebpf::macros::map;
+use ebpf_probes::Milestone;
 
 use crate::probes::cookie_check;
+use crate::probes::hook::{self, Same};
 use crate::probes::read::Address;
 use crate::probes::slot::{self, Outer};
 
@@ -10,12 +12,17 @@ entry!(cookie_v4, ctx => cookie_check::enter(
     address!(ctx, CookieV4Sk),
     address!(ctx, CookieV4Skb),
 ));
-exit!(cookie_v4_exit, ctx => cookie_check::exit(Function::CookieV4Check, address!(ctx, CookieV4Returned)));
+exit!(cookie_v4_exit, ctx => cookie_check::exit(address!(ctx, CookieV4Returned)));
 entry!(cookie_v6, ctx => cookie_check::enter(
     address!(ctx, CookieV6Sk),
     address!(ctx, CookieV6Skb),
 ));
-exit!(cookie_v6_exit, ctx => cookie_check::exit(Function::CookieV6Check, address!(ctx, CookieV6Returned)));
+exit!(cookie_v6_exit, ctx => cookie_check::exit(address!(ctx, CookieV6Returned)));
+
+/// `cookie_v4_exit`.
+#[map]
+static COOKIE_V4: Same = Same::with_max_entries(1, 0);
+exit!(cookie_v6_exit_same, ctx => hook::go_on(&ctx, &COOKIE_V4));
 
 exit!(cookie_v4_checked_exit, ctx => checked(address!(ctx, CookieV4CheckedReturned)));
 exit!(cookie_v6_checked_exit, ctx => checked(address!(ctx, CookieV6CheckedReturned)));

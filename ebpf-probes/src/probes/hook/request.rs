@@ -18,12 +18,10 @@ entry!(request_removal, ctx => request::enter_removal(
     address!(ctx, RemovalSk),
     address!(ctx, RemovalReq),
 ));
-exit!(request_removal_exit, _ctx => request::exit_removal());
 entry!(request_removal_and_put, ctx => request::enter_removal_and_put(
     address!(ctx, RemovalAndPutSk),
     address!(ctx, RemovalAndPutReq),
 ));
-exit!(request_removal_and_put_exit, _ctx => request::exit_removal());
 entry!(request_destroyed, ctx => request::destroyed(address!(ctx, AbortSk)));
 
 entry!(child_forgotten, ctx => request::forgotten(

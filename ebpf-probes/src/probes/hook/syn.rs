@@ -1,14 +1,23 @@
 //! Hooks on what a SYN passes.
 
+use aya_ebpf::macros::map;
 use ebpf_probes::{Function, Milestone};
 
-use crate::probes::conn_request;
+use crate::probes::hook::Same;
 use crate::probes::slot::{self, Outer};
+use crate::probes::{conn_request, syn_recv_sock};
 
 /// Calls that allocate a request, from the inside out.
 const ALLOCATING: &[Outer] = &[Outer::CookieCheck, Outer::ConnRequest];
 /// Calls that put a child into the accept queue, from the inside out.
 const QUEUEING: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnRequest];
+
+/// `v4_conn_request_whole`.
+#[map]
+static V4_WHOLE: Same = Same::with_max_entries(1, 0);
+/// `v6_conn_request_whole`.
+#[map]
+static V6_WHOLE: Same = Same::with_max_entries(1, 0);
 
 entry!(v4_conn_request, ctx => conn_request::enter_wrapper(
     Outer::V4ConnRequest,
@@ -40,27 +49,41 @@ exit!(subflow_v6_conn_request_exit, _ctx =>
     conn_request::exit_wrapper(Outer::V6ConnRequest, Function::SubflowV6ConnRequest));
 exit!(v4_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V4ConnRequest,
-    Function::TcpV4ConnRequest,
+    (Function::TcpV4ConnRequest, Function::SubflowV4ConnRequest),
     address!(ctx, V4ConnRequestSk),
     address!(ctx, V4ConnRequestSkb),
 ));
 exit!(v6_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V6ConnRequest,
-    Function::TcpV6ConnRequest,
+    (Function::TcpV6ConnRequest, Function::SubflowV6ConnRequest),
     address!(ctx, V6ConnRequestSk),
     address!(ctx, V6ConnRequestSkb),
 ));
 exit!(subflow_v4_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V4ConnRequest,
-    Function::SubflowV4ConnRequest,
+    (Function::SubflowV4ConnRequest, Function::SubflowV4ConnRequest),
     address!(ctx, SubflowV4Sk),
     address!(ctx, SubflowV4Skb),
 ));
+exit!(subflow_v4_conn_request_same, ctx => conn_request::exit_same(
+    Outer::V4ConnRequest,
+    Function::SubflowV4ConnRequest,
+    address!(ctx, SubflowV4Skb),
+    &ctx,
+    &V4_WHOLE,
+));
 exit!(subflow_v6_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V6ConnRequest,
-    Function::SubflowV6ConnRequest,
+    (Function::SubflowV6ConnRequest, Function::SubflowV6ConnRequest),
     address!(ctx, SubflowV6Sk),
     address!(ctx, SubflowV6Skb),
+));
+exit!(subflow_v6_conn_request_same, ctx => conn_request::exit_same(
+    Outer::V6ConnRequest,
+    Function::SubflowV6ConnRequest,
+    address!(ctx, SubflowV6Skb),
+    &ctx,
+    &V6_WHOLE,
 ));
 entry!(conn_request, ctx => conn_request::enter(
     address!(ctx, ConnRequestSk),
@@ -81,8 +104,12 @@ exit!(lsm_asked_exit, ctx => if returned_error!(ctx, LsmAskedReturned) {
 exit!(route_v4_exit, ctx => if address!(ctx, RouteV4Returned).is_null() {
     slot::pass(Outer::ConnRequest, Milestone::NoRoute);
 });
-exit!(route_v6_exit, ctx => if address!(ctx, RouteV6Returned).is_null() {
-    slot::pass(Outer::ConnRequest, Milestone::NoRoute);
+exit!(route_v6_exit, ctx => {
+    if address!(ctx, RouteV6Returned).is_null() {
+        slot::pass(Outer::ConnRequest, Milestone::NoRoute);
+    }
+    // IPv6 gives a child its route before it makes it.
+    syn_recv_sock::pass(Milestone::RouteAsked);
 });
 exit!(mptcp_asked_exit, ctx => if returned_error!(ctx, MptcpAskedReturned) {
     slot::pass(Outer::ConnRequest, Milestone::MptcpRefused);

@@ -24,6 +24,8 @@ pub enum Returned {
 pub struct Prototype {
     /// Its id among the kernel's types, if it is the only one of its name.
     pub id: Option<u32>,
+    /// The id of the type that all functions with its signature have in common.
+    pub type_id: Option<u32>,
     /// The names of its parameters, in order.
     pub parameters: Vec<String>,
     /// Which of them are pointers to something that is no struct.
@@ -82,7 +84,8 @@ impl KernelBtf {
         let by_value = returned == Returned::Other
             || kinds.iter().any(|kind| matches!(kind, Type::Struct(_) | Type::Union(_)));
         let untyped = kinds.iter().map(|kind| self.is_untyped(kind)).collect();
-        Some(Prototype { id: None, parameters, untyped, by_value, returned })
+        let type_id = function.get_type_id();
+        Some(Prototype { id: None, type_id, parameters, untyped, by_value, returned })
     }
 
     fn is_untyped(&self, kind: &Type) -> bool {

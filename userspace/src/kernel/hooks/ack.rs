@@ -66,14 +66,6 @@ pub(super) const ROWS: &[Hook] = &[
         costs: "that the accept queue refused a last ACK is inferred",
         ..Hook::USUAL
     },
-    Hook {
-        programs: &[("route_asked", Entry)],
-        targets: &["inet6_csk_route_req"],
-        ipv6: true,
-        provides: &[Milestone::RouteAsked],
-        costs: "that the accept queue refused a last ACK is inferred",
-        ..Hook::USUAL
-    },
     // A good handshake never gets here, unlike to the functions whose failure leads here.
     Hook {
         programs: &[("child_thrown_away", Entry)],

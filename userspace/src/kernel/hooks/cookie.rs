@@ -6,7 +6,7 @@ use ebpf_probes::{Arg, Milestone};
 
 use super::Kind::{Entry, Return};
 use super::When::IfPresent;
-use super::{Hook, RETURNED, SK, SKB};
+use super::{Hook, RETURNED, SK, SKB, Same};
 
 pub(super) const ROWS: &[Hook] = &[
     Hook {
@@ -20,6 +20,12 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("cookie_v6", Entry), ("cookie_v6_exit", Return)],
+        same: Some(Same {
+            program: "cookie_v6_exit_same",
+            target: "cookie_v4_check",
+            other: "cookie_v4_exit",
+            map: "COOKIE_V4",
+        }),
         targets: &["cookie_v6_check"],
         args: &[(Arg::CookieV6Sk, SK), (Arg::CookieV6Skb, SKB), (Arg::CookieV6Returned, RETURNED)],
         when: IfPresent,

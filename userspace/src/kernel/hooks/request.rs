@@ -62,7 +62,8 @@ pub(super) const ROWS: &[Hook] = &[
         ..Hook::USUAL
     },
     Hook {
-        programs: &[("request_removal", Entry), ("request_removal_exit", Return)],
+        programs: &[("request_removal", Entry)],
+        opens: true,
         targets: &["inet_csk_reqsk_queue_drop"],
         args: &[(Arg::RemovalSk, SK), (Arg::RemovalReq, REQ)],
         only_for: &[Reason::RequestIcmpError, Reason::RequestDestroyed],
@@ -71,7 +72,8 @@ pub(super) const ROWS: &[Hook] = &[
         ..Hook::USUAL
     },
     Hook {
-        programs: &[("request_removal_and_put", Entry), ("request_removal_and_put_exit", Return)],
+        programs: &[("request_removal_and_put", Entry)],
+        opens: true,
         targets: &["inet_csk_reqsk_queue_drop_and_put"],
         args: &[(Arg::RemovalAndPutSk, SK), (Arg::RemovalAndPutReq, REQ)],
         only_for: &[Reason::AckListenerGone, Reason::RequestNetnsExit],

@@ -4,7 +4,7 @@ use ebpf_probes::{Arg, Milestone, Reason};
 
 use super::Kind::{Entry, Return};
 use super::When::{IfPresent, ReturnsBool, ReturnsVoid, Where, WithoutCounters};
-use super::{Hook, RETURNED, SK, SKB};
+use super::{Hook, RETURNED, SK, SKB, Same};
 use crate::kernel::fields::Need::Mandatory;
 
 pub(super) const ROWS: &[Hook] = &[
@@ -46,6 +46,12 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("subflow_v4_conn_request", Entry), ("subflow_v4_conn_request_exit", Return)],
         alone: Some(("subflow_v4_conn_request_whole", Return)),
+        same: Some(Same {
+            program: "subflow_v4_conn_request_same",
+            target: "tcp_v4_conn_request",
+            other: "v4_conn_request_whole",
+            map: "V4_WHOLE",
+        }),
         targets: &["subflow_v4_conn_request"],
         args: &[(Arg::SubflowV4Sk, SK), (Arg::SubflowV4Skb, SKB)],
         when: Where("mptcp_sock"),
@@ -55,6 +61,12 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("subflow_v6_conn_request", Entry), ("subflow_v6_conn_request_exit", Return)],
         alone: Some(("subflow_v6_conn_request_whole", Return)),
+        same: Some(Same {
+            program: "subflow_v6_conn_request_same",
+            target: "tcp_v6_conn_request",
+            other: "v6_conn_request_whole",
+            map: "V6_WHOLE",
+        }),
         targets: &["subflow_v6_conn_request"],
         args: &[(Arg::SubflowV6Sk, SK), (Arg::SubflowV6Skb, SKB)],
         when: Where("mptcp_sock"),
@@ -101,7 +113,9 @@ pub(super) const ROWS: &[Hook] = &[
         targets: &["inet6_csk_route_req"],
         args: &[(Arg::RouteV6Returned, RETURNED)],
         ipv6: true,
-        costs: "SYNs over IPv6 to whose clients no route leads are unattributed",
+        provides: &[Milestone::RouteAsked],
+        costs: "SYNs over IPv6 to whose clients no route leads are unattributed, and that the accept \
+                queue refused a last ACK is inferred",
         ..Hook::USUAL
     },
     // Without MPTCP there is nobody to refuse for its sake.

@@ -5,11 +5,11 @@ use std::slice;
 
 use ebpf_probes::{Arg, Field};
 
-use super::{HookError, MissingHook, Plan, PlanError, PlannedProbe};
+use super::{GoesOn, HookError, MissingHook, Plan, PlanError, PlannedProbe};
 use crate::kernel::attach::{self, Attach, Means};
 use crate::kernel::btf::{KernelBtf, LookupError, Prototype, Returned};
 use crate::kernel::fields::Need;
-use crate::kernel::hooks::{self, Asked, Hook, Kind, When};
+use crate::kernel::hooks::{self, Asked, Hook, Kind, Same, When};
 
 /// How one hook turned out.
 enum Outcome {
@@ -63,6 +63,7 @@ impl Plan {
                         attach: fit.attach,
                         ordinary: fit.is_ordinary(kind, programs.len() == 1),
                         milestone: hook.is_milestone(),
+                        goes_on: None,
                     }));
                 }
                 Outcome::Idle => {}
@@ -75,6 +76,9 @@ impl Plan {
                 let needless =
                     |probe: &PlannedProbe| hook.programs.contains(&(probe.program, Kind::Return));
                 self.probes.retain(|probe| !needless(probe));
+            }
+            if let Some(same) = &hook.same {
+                self.shorten(hook, same, btf);
             }
         }
         let cookies = [Arg::CookieV4Sk, Arg::CookieV6Sk];
@@ -92,6 +96,27 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Lets the program at the return go on with that of the other function, where fexit passes on
+    /// the same of both.
+    fn shorten(&mut self, hook: &Hook, same: &Same, btf: &KernelBtf) {
+        let traced = |probe: &PlannedProbe| matches!(probe.attach, Attach::Fentry { .. });
+        let type_of = |target: &str| btf.function(target).ok()?.type_id;
+        if !self.probes.iter().any(|probe| probe.program == same.other && traced(probe)) {
+            return;
+        }
+        let own = |probe: &&mut PlannedProbe| {
+            let at = (probe.program, probe.kind);
+            probe.kind == Kind::Return && (hook.programs.contains(&at) || hook.alone == Some(at))
+        };
+        if let Some(probe) = self.probes.iter_mut().find(own)
+            && traced(probe)
+            && type_of(&probe.target).is_some_and(|id| type_of(same.target) == Some(id))
+        {
+            probe.program = same.program;
+            probe.goes_on = Some(GoesOn { program: same.other, map: same.map });
+        }
     }
 
     /// Whether a function is only called by others, and the return of each of these is hooked.

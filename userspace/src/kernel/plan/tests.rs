@@ -177,7 +177,7 @@ const COSTS: &[Costs] = &[
         &[AckChildNomem, CookieAckChildFailed, CookieAckDupChild],
     ),
     (
-        "route_asked",
+        "route_v6_exit",
         "inet6_csk_route_req",
         &[AcceptQueueFullAck, AcceptQueueFullAckRst, CookieAckAcceptQueueFull],
         &[AckChildNoRoute],
@@ -278,7 +278,7 @@ fn a_kernel_without_ipv6_misses_nothing() {
     let plan = Model { without: &without, ..Model::default() }.plan().unwrap();
     assert!(plan.missing.is_empty() && plan.inferred.is_empty());
     assert!(plan.watches(Milestone::RouteAsked));
-    assert!(!programs(&plan).contains(&"route_asked"));
+    assert!(!programs(&plan).contains(&"route_v6_exit"));
 }
 
 #[test]

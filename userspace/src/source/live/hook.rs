@@ -1,7 +1,8 @@
 //! One program and the kernel function that it is hooked to, whatever kind of probe it is.
 
 use aya::Btf;
-use aya::programs::{FEntry, FExit, KProbe, Program};
+use aya::maps::{MapData, ProgramArray};
+use aya::programs::{FEntry, FExit, KProbe, Program, ProgramError, ProgramFd};
 
 use super::programs::ProgramsError;
 use crate::kernel::PlannedProbe;
@@ -29,10 +30,15 @@ impl<'a> Hooked<'a> {
             Self::Entry(program) => program.load(&probe.target, types),
             Self::Return(program) => program.load(&probe.target, types),
         };
-        loaded.map_err(|source| ProgramsError::Refused {
-            program: probe.program,
-            source: source.into(),
-        })
+        loaded.map_err(|source| refused(probe, source))
+    }
+
+    fn fd(&self) -> Result<&ProgramFd, ProgramError> {
+        match self {
+            Self::Kprobe(program) => program.fd(),
+            Self::Entry(program) => program.fd(),
+            Self::Return(program) => program.fd(),
+        }
     }
 
     /// One that was never loaded cannot be unloaded; nothing is lost by that.
@@ -58,34 +64,37 @@ impl<'a> Hooked<'a> {
     }
 }
 
+fn refused(probe: &PlannedProbe, source: ProgramError) -> ProgramsError {
+    ProgramsError::Refused { program: probe.program, source: source.into() }
+}
+
 /// A program on its way.
 pub(super) struct Hook<'a> {
     program: Hooked<'a>,
     /// What is planned for it.
     pub(super) probe: &'a PlannedProbe,
-    loaded: bool,
-    attached: bool,
+    /// Where others find it that go on with it.
+    found: Option<&'a mut ProgramArray<MapData>>,
 }
 
 impl<'a> Hook<'a> {
     /// One that is neither loaded nor attached yet.
-    pub(super) const fn new(program: Hooked<'a>, probe: &'a PlannedProbe) -> Self {
-        Self { program, probe, loaded: false, attached: false }
+    pub(super) const fn new(
+        program: Hooked<'a>,
+        probe: &'a PlannedProbe,
+        found: Option<&'a mut ProgramArray<MapData>>,
+    ) -> Self {
+        Self { program, probe, found }
     }
 
     pub(super) fn load(&mut self, types: &Btf) -> Result<(), ProgramsError> {
-        if !self.loaded {
-            self.program.load(self.probe, types)?;
-            self.loaded = true;
-        }
-        Ok(())
+        self.program.load(self.probe, types)?;
+        let Some(found) = &mut self.found else { return Ok(()) };
+        let fd = self.program.fd().map_err(|source| refused(self.probe, source))?;
+        found.set(0, fd, 0).map_err(|source| refused(self.probe, source.into()))
     }
 
     pub(super) fn attach(&mut self) -> Result<(), ProgramsError> {
-        if !self.attached {
-            self.program.attach(self.probe)?;
-            self.attached = true;
-        }
-        Ok(())
+        self.program.attach(self.probe)
     }
 }

@@ -74,6 +74,8 @@ struct Ledger<'a> {
     untried: usize,
     /// Those that wait to be attached.
     loaded: Vec<Numbered<'a>>,
+    /// Those that are being loaded.
+    loading: Vec<&'static str>,
     /// How many there are in all.
     all: usize,
     /// How many of each rank are not attached yet.
@@ -106,6 +108,7 @@ impl<'a> Ledger<'a> {
             to_load: to_load.into(),
             untried,
             loaded: Vec::new(),
+            loading: Vec::new(),
             all,
             left,
             alone: 0,
@@ -134,7 +137,9 @@ impl<'a> Ledger<'a> {
         } else {
             self.to_load.iter().position(soonest).unwrap_or(0)
         };
-        self.to_load.remove(nth).map(Job::Load)
+        let hook = self.to_load.remove(nth)?;
+        self.loading.push(hook.1.probe.program);
+        Some(Job::Load(hook))
     }
 
     /// Whether all that is attached before such ones is.
@@ -150,6 +155,12 @@ impl<'a> Ledger<'a> {
             && self.is_next(rank)
             && (self.alone == 0 || !stands_alone(hook.probe))
             && (rank != Rank::Entry || nth + self.left[rank as usize] == self.all)
+            && hook.probe.goes_on.is_none_or(|then| self.is_loaded(then.program))
+    }
+
+    fn is_loaded(&self, program: &str) -> bool {
+        let mut to_load = self.to_load.iter().map(|(_, hook)| hook.probe.program);
+        !self.loading.contains(&program) && !to_load.any(|name| name == program)
     }
 }
 
@@ -167,6 +178,7 @@ impl<'a> Site<'a> {
                     let done = hook.load(types);
                     self.note(done, |ledger| {
                         ledger.untried -= usize::from(!hook.probe.ordinary);
+                        ledger.loading.retain(|name| *name != hook.probe.program);
                         ledger.loaded.push((nth, hook));
                     });
                 }

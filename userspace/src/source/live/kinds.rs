@@ -98,7 +98,8 @@ mod tests {
 
     fn probe(program: &'static str, kind: Kind, attach: Attach) -> PlannedProbe {
         let target = "tcp_check_req".to_owned();
-        PlannedProbe { program, target, kind, attach, ordinary: true, milestone: false }
+        let (ordinary, milestone, goes_on) = (true, false, None);
+        PlannedProbe { program, target, kind, attach, ordinary, milestone, goes_on }
     }
 
     fn count(object: &[u8], name: &str) -> usize {

@@ -11,7 +11,7 @@ use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
-use aya::maps::{Array, MapError};
+use aya::maps::{Array, MapData, MapError, ProgramArray};
 use aya::programs::ProgramError;
 use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfError, EbpfLoader};
@@ -20,7 +20,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::hook::{Hook, Hooked};
 use super::hooking::{self, WORKERS};
 use super::{application, books, kinds, open, table};
-use crate::kernel::{Plan, PlannedProbe};
+use crate::kernel::{GoesOn, Plan, PlannedProbe};
 use crate::source::Settings;
 
 /// Levels as aya-log numbers them. At the lowest the verifier removes the code that would log.
@@ -96,8 +96,9 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     });
     let mut ebpf = loaded.map_err(|source| ProgramsError::Object(Box::new(source)))?;
     table::number(&mut ebpf, batches).map_err(ProgramsError::Writing)?;
-    let mut attached = Attached(ebpf);
-    hooking::hook(hooks(&mut attached.0, &plan.probes)?, &types)?;
+    let found = arrays(&mut ebpf, &plan.probes)?;
+    let mut attached = Attached { ebpf, found };
+    hooking::hook(attached.hooks(&plan.probes)?, &types)?;
     if plan.config.whole != 0 {
         attached.arm().map_err(ProgramsError::Writing)?;
     }
@@ -120,19 +121,14 @@ pub(crate) fn loader<'a>() -> EbpfLoader<'a> {
     loader
 }
 
-fn hooks<'a>(
-    ebpf: &'a mut Ebpf,
-    probes: &'a [PlannedProbe],
-) -> Result<Vec<Hook<'a>>, ProgramsError> {
-    let mut programs: HashMap<&str, Hooked<'_>> = ebpf
-        .programs_mut()
-        .filter_map(|(name, program)| Some((name, Hooked::new(program)?)))
-        .collect();
-    let hooks = probes.iter().map(|probe| match programs.remove(probe.program) {
-        Some(program) => Ok(Hook::new(program, probe)),
-        None => Err(ProgramsError::Absent(probe.program)),
+/// The maps in which programs find those that they go on with, by the names of the latter.
+fn arrays(ebpf: &mut Ebpf, probes: &[PlannedProbe]) -> Result<Arrays, ProgramsError> {
+    let found = probes.iter().filter_map(|probe| probe.goes_on);
+    let found = found.map(|GoesOn { program, map }| {
+        let map = ebpf.take_map(map).ok_or(MapError::InvalidName { name: map.to_owned() })?;
+        Ok((program, ProgramArray::try_from(map)?))
     });
-    hooks.collect()
+    found.collect::<Result<_, _>>().map_err(ProgramsError::Writing)
 }
 
 /// Does something with each, several at a time; nothing new is begun after a failure, and the first
@@ -159,15 +155,36 @@ fn side_by_side<T: Send, E: Send>(
 }
 
 /// The programs, hooked for as long as this lives.
-pub(super) struct Attached(Ebpf);
+pub(super) struct Attached {
+    ebpf: Ebpf,
+    /// The kernel empties them when they are closed.
+    found: Arrays,
+}
+
+type Arrays = HashMap<&'static str, ProgramArray<MapData>>;
 
 impl Attached {
+    fn hooks<'a>(&'a mut self, probes: &'a [PlannedProbe]) -> Result<Vec<Hook<'a>>, ProgramsError> {
+        let mut programs: HashMap<&str, Hooked<'_>> = self
+            .ebpf
+            .programs_mut()
+            .filter_map(|(name, program)| Some((name, Hooked::new(program)?)))
+            .collect();
+        let mut found: HashMap<_, _> = self.found.iter_mut().collect();
+        let hooks = probes.iter().map(|probe| match programs.remove(probe.program) {
+            Some(program) => Ok(Hook::new(program, probe, found.remove(&probe.program))),
+            None => Err(ProgramsError::Absent(probe.program)),
+        });
+        hooks.collect()
+    }
+
     /// Lets the programs draw conclusions from what they did not see. Calls that came before all
     /// was hooked are over then.
     fn arm(&mut self) -> Result<(), MapError> {
         const ARMED: &str = ".data.armed";
         books::settle();
-        let map = self.0.map_mut(ARMED).ok_or(MapError::InvalidName { name: ARMED.to_owned() })?;
+        let map =
+            self.ebpf.map_mut(ARMED).ok_or(MapError::InvalidName { name: ARMED.to_owned() })?;
         Array::try_from(map)?.set(0, 1_u64, 0)
     }
 }
@@ -176,20 +193,20 @@ impl Deref for Attached {
     type Target = Ebpf;
 
     fn deref(&self) -> &Ebpf {
-        &self.0
+        &self.ebpf
     }
 }
 
 impl DerefMut for Attached {
     fn deref_mut(&mut self) -> &mut Ebpf {
-        &mut self.0
+        &mut self.ebpf
     }
 }
 
 impl Drop for Attached {
     /// The kernel would take the hooks away one after the other, and wait after each.
     fn drop(&mut self) {
-        let programs = self.0.programs_mut().filter_map(|(_, program)| Hooked::new(program));
+        let programs = self.ebpf.programs_mut().filter_map(|(_, program)| Hooked::new(program));
         let Ok(()) = side_by_side(programs.collect(), |program| {
             program.unhook();
             Ok::<_, Infallible>(())
