@@ -149,13 +149,17 @@ impl Machine<'_> {
         let socket = |id: &str, path: &Path| format!("socket,id={id},path={}", path.display());
         let mut command = self.qemu.command()?;
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-        command.args(["-machine", "q35", "-cpu", &std::env::var("CPUX").unwrap_or("max".into())]);
+        command.args(["-machine", "q35"]);
         let mut arguments = ARGUMENTS.to_owned();
         match self.pace {
             Pace::Real => {
+                // The emulator moves memory one element at a time. It says that bytes are as good as
+                // words, so the kernel would move bytes.
+                command.args(["-cpu", "max,-erms,-fsrm"]);
                 command.args(["-accel", "tcg,thread=multi", "-smp", "2"]);
             }
             Pace::Counted { seed } => {
+                command.args(["-cpu", "max"]);
                 command.args(["-accel", "tcg", "-icount", "shift=0,sleep=off", "-smp", "1"]);
                 command.args(["-rtc", "base=2026-01-01T00:00:00,clock=vm"]);
                 command.args(["-seed", &seed.to_string()]);

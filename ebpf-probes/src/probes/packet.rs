@@ -47,6 +47,7 @@ pub(crate) fn put(to: &mut [u8; 16], address: &[u8; 16]) {
 }
 
 /// Copies one, both of which lie so.
+#[expect(clippy::cast_ptr_alignment, reason = "that is what `AT_EIGHTS` is for")]
 #[inline(always)]
 fn copy(to: &mut [u8; 16], from: &[u8; 16]) {
     const { AT_EIGHTS };
@@ -62,6 +63,7 @@ pub(crate) fn clear(address: &mut [u8; 16]) {
 }
 
 /// Volatile, because what copies or clears memory at large is a function here.
+#[expect(clippy::cast_ptr_alignment, reason = "that is what `AT_EIGHTS` is for")]
 #[inline(always)]
 fn write(to: &mut [u8; 16], [first, second]: [u64; 2]) {
     const { AT_EIGHTS };

@@ -1,14 +1,21 @@
 //! Arguments that clap hears of only once somebody types the subcommand whose they are. Most of what
 //! parsing a command line costs is to describe what was not typed.
 
+use std::fmt::{self, Debug, Formatter};
 use std::ops::Deref;
 
 use clap::builder::Resettable;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
 /// The arguments of a subcommand.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Later<T>(T);
+
+impl<T: Debug> Debug for Later<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl<T> Deref for Later<T> {
     type Target = T;

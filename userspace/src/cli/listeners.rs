@@ -101,7 +101,7 @@ pub enum SortKey {
 }
 
 /// Which listeners are shown.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Filters")]
 pub struct ListenerFilter {
     /// Only these local ports

@@ -36,10 +36,10 @@ fn filters_are_the_same_everywhere() {
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let replay = parse(&format!("syndrop replay {words} file"));
     let Some(Command::Replay(replay)) = replay.command else { panic!("it is no replay") };
-    let filter = replay.filter;
+    let filter = &replay.filter;
     assert_eq!(filter.ports, [80, 443, 8080]);
-    assert_eq!(filter.local.unwrap().to_string(), "10.0.0.0/8");
-    assert_eq!(filter.peer.unwrap().to_string(), "::1/128");
+    assert_eq!(filter.local.as_ref().unwrap().to_string(), "10.0.0.0/8");
+    assert_eq!(filter.peer.as_ref().unwrap().to_string(), "::1/128");
     assert_eq!(filter.family(), Some(Family::V6));
     assert_eq!(filter.netns, Some(Netns::Name("blue".into())));
     assert_eq!(filter.reasons, [Reason::SynQueueFull, Reason::Unattributed]);

@@ -217,7 +217,7 @@ mod tests {
     fn filter(words: &str) -> ListenerFilter {
         let line = format!("syndrop listeners {words}");
         match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
-            Some(Command::Listeners(arguments)) => arguments.filter,
+            Some(Command::Listeners(arguments)) => arguments.filter.clone(),
             _ => panic!("it is not about listeners"),
         }
     }

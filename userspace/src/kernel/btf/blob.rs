@@ -102,11 +102,20 @@ impl Blob {
     }
 
     pub(crate) fn function(&mut self, name: &str, returns: u32, parameters: &[(&str, u32)]) -> u32 {
+        let prototype = self.prototype(returns, parameters);
+        self.function_of(name, prototype)
+    }
+
+    pub(crate) fn prototype(&mut self, returns: u32, parameters: &[(&str, u32)]) -> u32 {
         let prototype = self.open("", FUNC_PROTO, len(parameters), returns);
         for &(name, of) in parameters {
             let name = self.string(name);
             self.words(&[name, of]);
         }
+        prototype
+    }
+
+    pub(crate) fn function_of(&mut self, name: &str, prototype: u32) -> u32 {
         self.open(name, FUNC, 0, prototype)
     }
 

@@ -1,5 +1,7 @@
 //! A small kernel to make plans for: all that the tables ask for, and ways to spoil it.
 
+use std::collections::HashMap;
+
 use crate::kernel::attach::Means;
 use crate::kernel::btf::KernelBtf;
 use crate::kernel::btf::blob::{Blob, VOID};
@@ -8,6 +10,7 @@ use crate::kernel::plan::Plan;
 
 /// What differs from a recent kernel.
 #[derive(Default, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one difference, and goes by itself")]
 pub(in crate::kernel) struct Model<'a> {
     /// Structs, members, functions and enumerators that it lacks.
     pub(in crate::kernel) without: &'a [&'a str],
@@ -19,6 +22,8 @@ pub(in crate::kernel) struct Model<'a> {
     pub(in crate::kernel) int_sysctls: bool,
     /// The width of `sk_ack_backlog`.
     pub(in crate::kernel) long_queues: bool,
+    /// Each function has a prototype of its own.
+    pub(in crate::kernel) own_prototypes: bool,
 }
 
 impl Model<'_> {
@@ -27,7 +32,12 @@ impl Model<'_> {
     }
 
     pub(super) fn btf(&self) -> KernelBtf {
-        let mut making = Making { blob: Blob::new(), without: self.without, made: Vec::new() };
+        let mut making = Making {
+            blob: Blob::new(),
+            without: self.without,
+            made: Vec::new(),
+            prototypes: (!self.own_prototypes).then(HashMap::new),
+        };
         self.structs(&mut making);
         self.functions(&mut making);
         let bytes = making.blob.finish();
@@ -203,6 +213,8 @@ struct Making<'a> {
     blob: Blob,
     without: &'a [&'a str],
     made: Vec<String>,
+    /// By what they return and take, if functions share them.
+    prototypes: Option<HashMap<(u32, Vec<String>), u32>>,
 }
 
 impl Making<'_> {
@@ -226,7 +238,15 @@ impl Making<'_> {
         if self.has(name) && !self.made.iter().any(|made| made == name) {
             self.made.push(name.to_owned());
             let parameters: Vec<_> = parameters.iter().map(|&name| (name, 1)).collect();
-            self.blob.function(name, returns, &parameters);
+            let Some(prototypes) = &mut self.prototypes else {
+                self.blob.function(name, returns, &parameters);
+                return;
+            };
+            let names = parameters.iter().map(|&(name, _)| name.to_owned()).collect();
+            let prototype = *prototypes
+                .entry((returns, names))
+                .or_insert_with(|| self.blob.prototype(returns, &parameters));
+            self.blob.function_of(name, prototype);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One program and the kernel function that it is hooked to, whatever kind of probe it is.
 
+use std::borrow::Borrow;
+
 use aya::Btf;
 use aya::maps::{MapData, ProgramArray};
 use aya::programs::{FEntry, FExit, KProbe, Program, ProgramError, ProgramFd};
@@ -75,6 +77,12 @@ pub(super) struct Hook<'a> {
     pub(super) probe: &'a PlannedProbe,
     /// Where others find it that go on with it.
     found: Option<&'a mut ProgramArray<MapData>>,
+}
+
+impl Borrow<PlannedProbe> for Hook<'_> {
+    fn borrow(&self) -> &PlannedProbe {
+        self.probe
+    }
 }
 
 impl<'a> Hook<'a> {

@@ -90,11 +90,11 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
         &level,
         true,
     );
-    let (loaded, types) = thread::scope(|scope| {
+    let (made, types) = thread::scope(|scope| {
         let types = scope.spawn(|| kinds::types(&plan.probes));
         (loader.load(&object), types.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    let mut ebpf = loaded.map_err(|source| ProgramsError::Object(Box::new(source)))?;
+    let mut ebpf = made.map_err(|source| ProgramsError::Object(Box::new(source)))?;
     table::number(&mut ebpf, batches).map_err(ProgramsError::Writing)?;
     let found = arrays(&mut ebpf, &plan.probes)?;
     let mut attached = Attached { ebpf, found };

@@ -53,8 +53,8 @@ fn fentry_alone_misses_what_does_not_take_it() {
 
 #[test]
 fn by_fentry_one_program_does_what_takes_two_by_kprobe() {
-    let plan =
-        |means: &Means| Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, means).unwrap();
+    let model = Model { own_prototypes: true, ..Model::default() };
+    let plan = |means: &Means| Plan::resolve(&model.btf(), Asked::EVERYTHING, means).unwrap();
     let (alone, several): (Vec<_>, Vec<_>) =
         hooks::all().filter_map(|hook| Some((hook.alone?.0, hook.programs))).unzip();
     let several: Vec<_> = several.into_iter().flatten().map(|(program, _)| *program).collect();
@@ -79,4 +79,33 @@ fn by_fentry_one_program_does_what_takes_two_by_kprobe() {
         assert_eq!((has(&pairs, &alone), has(&pairs, &several)), (1, several.len() - 1));
         assert_eq!(pairs.config.whole, 0);
     }
+}
+
+#[test]
+fn a_program_goes_on_with_that_of_a_function_of_the_same_prototype() {
+    let short = |model: Model<'_>, choice| {
+        let plan = Plan::resolve(&model.btf(), Asked::default(), &Means::new(choice)).unwrap();
+        let then = |program| plan.probes.iter().any(|probe| probe.program == program);
+        let short = plan.probes.iter().filter_map(|probe| Some((probe.program, probe.goes_on?)));
+        let short: Vec<_> = short.map(|(name, on)| (name, on.program, then(on.program))).collect();
+        assert_eq!(plan.config, plan_of_several(model, choice).config, "{short:?}");
+        short
+    };
+    let expected = [
+        ("subflow_v4_conn_request_same", "v4_conn_request_whole", true),
+        ("subflow_v6_conn_request_same", "v6_conn_request_whole", true),
+        ("cookie_v6_exit_same", "cookie_v4_exit", true),
+    ];
+    assert_eq!(short(Model::default(), Choice::Auto), expected);
+    let own = Model { own_prototypes: true, ..Model::default() };
+    assert_eq!(short(own, Choice::Auto), []);
+    assert_eq!(short(Model::default(), Choice::Kprobe), []);
+    // What it would go on with is not there.
+    let lacking = Model { without: &["cookie_v4_check"], ..Model::default() };
+    assert_eq!(short(lacking, Choice::Auto), expected[..2]);
+}
+
+fn plan_of_several(model: Model<'_>, choice: Choice) -> Plan {
+    let model = Model { own_prototypes: true, ..model };
+    Plan::resolve(&model.btf(), Asked::default(), &Means::new(choice)).unwrap()
 }
