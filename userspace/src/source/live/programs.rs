@@ -99,9 +99,12 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     let found = arrays(&mut ebpf, &plan.probes)?;
     let mut attached = Attached { ebpf, found };
     hooking::hook(attached.hooks(&plan.probes)?, &types)?;
-    if plan.config.whole != 0 {
-        attached.arm().map_err(ProgramsError::Writing)?;
-    }
+    let armed = thread::scope(|scope| {
+        // To give their memory back takes the kernel as long as it takes to wait.
+        scope.spawn(|| drop(types));
+        if plan.config.whole == 0 { Ok(()) } else { attached.arm() }
+    });
+    armed.map_err(ProgramsError::Writing)?;
     Ok(attached)
 }
 
