@@ -11,8 +11,8 @@ use aya_ebpf::helpers::generated::bpf_seq_write;
 use ebpf_probes::{DropRecord, Field, ListenerRecord};
 
 use super::listener;
+use super::queues::Queues;
 use super::read::{self, Address};
-use super::slot::Queues;
 
 /// `TCP_LISTEN` (include/net/tcp_states.h).
 const LISTEN: u8 = 10;

@@ -3,8 +3,8 @@
 use ebpf_probes::{DropRecord, Field, ListenerKey, Unknown};
 
 use super::packet::{self, AF_INET6, mapped};
+use super::queues::Queues;
 use super::read::{self, Address, Number};
-use super::slot::Queues;
 
 /// `IPPROTO_TCP`. The code of requests and queues serves other protocols too.
 const TCP: u16 = 6;

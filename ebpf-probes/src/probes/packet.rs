@@ -6,8 +6,9 @@ use core::mem::offset_of;
 
 use ebpf_probes::{DropRecord, Field, Milestone, Milestones, TotalKey, Unknown};
 
+use super::ends::Ends;
 use super::read::{self, Address};
-use super::slot::{Ends, Slot};
+use super::slot::Slot;
 
 /// `AF_INET6` (include/linux/socket.h).
 pub(crate) const AF_INET6: u16 = 10;

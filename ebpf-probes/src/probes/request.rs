@@ -12,8 +12,9 @@ use ebpf_probes::{
     request_removed, request_timer, request_timer_ended,
 };
 
+use super::queues::Queues;
 use super::read::{self, Address};
-use super::slot::{self, Outer, Queues, Slot};
+use super::slot::{self, Outer, Slot};
 use super::{listener, output, packet};
 
 /// Requests that `tcp_abort` is about to destroy, by address: until their removal, which comes

@@ -8,9 +8,11 @@
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
-use ebpf_probes::{Between, Counter, Facts, Function, Loss, Milestone, Milestones, Told};
+use ebpf_probes::{Counter, Facts, Loss, Milestone, Milestones, Told};
 
+use super::ends::Ends;
 use super::output;
+use super::queues::Queues;
 use super::read::{self, Address};
 
 /// A function whose calls are judged as a whole.
@@ -46,80 +48,6 @@ pub(crate) enum Outer {
 }
 
 const OUTERS: u32 = Outer::Interruptible as u32 + 1;
-
-/// Queue lengths and the limit of both, taken before the kernel changed them.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Queues {
-    /// 1 if the rest was read.
-    pub(crate) known: u32,
-    /// `sk_ack_backlog`
-    pub(crate) accept_len: u32,
-    /// `sk_max_ack_backlog`
-    pub(crate) accept_limit: u32,
-    /// `qlen`
-    pub(crate) syn_len: u32,
-    /// `young`
-    pub(crate) syn_young: u32,
-    /// Which function refused: [`ebpf_probes::Function`].
-    pub(crate) function: u32,
-}
-
-impl Queues {
-    /// To be read when they are reported.
-    pub(crate) const UNKNOWN: Self =
-        Self { known: 0, accept_len: 0, accept_limit: 0, syn_len: 0, syn_young: 0, function: 0 };
-
-    /// The function inside that refused a child for want of room, or else the given one.
-    #[inline(always)]
-    pub(crate) fn refused_in(&self, otherwise: Function) -> Function {
-        match self.function {
-            f if f == Function::TcpV4SynRecvSock as u32 => Function::TcpV4SynRecvSock,
-            f if f == Function::TcpV6SynRecvSock as u32 => Function::TcpV6SynRecvSock,
-            _ => otherwise,
-        }
-    }
-}
-
-/// The two ends of a packet.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Ends {
-    /// 1 once they were looked for.
-    pub(crate) sought: u32,
-    /// [`ebpf_probes::Unknown`]: what could not be read.
-    pub(crate) unknown: u32,
-    /// As in [`ebpf_probes::DropRecord`].
-    pub(crate) peer: [u8; 16],
-    /// The packet's local address.
-    pub(crate) local: [u8; 16],
-    /// Its port.
-    pub(crate) peer_port: u16,
-    /// The local port.
-    pub(crate) local_port: u16,
-    /// 4 or 6.
-    pub(crate) family: u32,
-}
-
-impl Ends {
-    /// Not looked for.
-    pub(crate) const NONE: Self = Self {
-        sought: 0,
-        unknown: 0,
-        peer: [0; 16],
-        local: [0; 16],
-        peer_port: 0,
-        local_port: 0,
-        family: 0,
-    };
-
-    /// As the filter looks at them.
-    #[inline(always)]
-    pub(crate) fn between(&self, netns: u32) -> Between<'_> {
-        let &Self { family, ref local, local_port, ref peer, .. } = self;
-        Between { family, netns, local, local_port, peer }
-    }
-}
 
 /// What had become of a client before.
 #[derive(Clone, Copy)]

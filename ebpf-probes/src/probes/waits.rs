@@ -8,10 +8,10 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{LruHashMap, PerCpuArray, PerCpuHashMap};
 use ebpf_probes::{Field, QUEUED_MAX, Untimed, WAITS_MAX, WaitCount, WaitKey, wait_bucket};
 
+use super::ends::Ends;
 use super::listener;
 use super::packet::{self, AF_INET6, mapped};
 use super::read::{self, Address};
-use super::slot::Ends;
 
 /// `IPPROTO_MPTCP` (include/uapi/linux/in.h).
 const MPTCP: u16 = 262;

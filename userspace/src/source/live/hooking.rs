@@ -16,12 +16,11 @@ use aya::Btf;
 
 use super::hook::Hook;
 use super::programs::ProgramsError;
-use crate::kernel::Attach;
 use ledger::{Job, Ledger};
 
 mod ledger;
 
-/// How many things are done at once at most.
+/// How many things are done at once at most; most of them wait.
 pub(super) const WORKERS: usize = 8;
 
 /// Loads and attaches these.
@@ -29,13 +28,11 @@ pub(super) const WORKERS: usize = 8;
 /// # Errors
 /// The first refusal.
 pub(super) fn hook(hooks: Vec<Hook<'_>>, types: &Btf) -> Result<(), ProgramsError> {
-    let traced = hooks.iter().all(|hook| hook.probe.attach != Attach::Kprobe);
     let cpus = thread::available_parallelism().map_or(1, usize::from);
-    let workers = if traced { cpus.clamp(2, WORKERS) } else { WORKERS };
-    let state = State { ledger: Ledger::new(hooks), failed: None };
+    let state = State { ledger: Ledger::new(hooks, cpus.clamp(2, WORKERS)), failed: None };
     let site = Site { state: Mutex::new(state), news: Condvar::new() };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| site.work(types))).collect();
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(|| site.work(types))).collect();
         for worker in workers {
             worker.join().unwrap_or_else(|panic| resume_unwind(panic));
         }

@@ -9,6 +9,9 @@ use crate::kernel::{Attach, PlannedProbe};
 /// What is attached before what. A later one is attached only once all of the earlier ones are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    /// What the kernel may refuse, because all is to be done again then. An entry does not belong
+    /// here: its return would be seen only later.
+    Trial,
     Milestone,
     Return,
     Entry,
@@ -18,9 +21,10 @@ impl Rank {
     fn of(hook: &impl Borrow<PlannedProbe>) -> Self {
         let probe = hook.borrow();
         match probe.kind {
+            Kind::Entry if !probe.milestone => Self::Entry,
+            _ if !probe.ordinary => Self::Trial,
             _ if probe.milestone => Self::Milestone,
-            Kind::Return => Self::Return,
-            Kind::Entry => Self::Entry,
+            Kind::Entry | Kind::Return => Self::Return,
         }
     }
 }
@@ -28,17 +32,18 @@ impl Rank {
 /// Hooks by how far they are.
 pub(super) struct Ledger<H> {
     to_load: VecDeque<Numbered<H>>,
-    /// How many are not loaded yet that the kernel may refuse. Nothing is attached before they are,
-    /// because all is to be done again then.
+    /// How many are not loaded yet that the kernel may refuse. Nothing is attached before they are.
     untried: usize,
     /// Those that are being loaded.
     loading: Vec<&'static str>,
     /// Those that wait to be attached.
     loaded: Vec<Numbered<H>>,
-    /// How many are being attached that nobody may be beside.
+    /// How many are being attached that keep a CPU busy, or must be attached one by one.
     alone: usize,
+    /// How many things that keep a CPU busy may go on at once.
+    cpus: usize,
     /// How many of each rank are not attached yet.
-    left: [usize; 3],
+    left: [usize; 4],
     /// How many there are in all.
     all: usize,
 }
@@ -53,10 +58,10 @@ pub(super) enum Job<H> {
 }
 
 impl<H: Borrow<PlannedProbe>> Ledger<H> {
-    /// Of hooks in the order of the plan.
-    pub(super) fn new(mut hooks: Vec<H>) -> Self {
+    /// Of hooks in the order of the plan, for so many CPUs.
+    pub(super) fn new(mut hooks: Vec<H>, cpus: usize) -> Self {
         hooks.sort_by_key(Rank::of);
-        let mut left = [0; 3];
+        let mut left = [0; 4];
         for hook in &hooks {
             left[Rank::of(hook) as usize] += 1;
         }
@@ -65,12 +70,21 @@ impl<H: Borrow<PlannedProbe>> Ledger<H> {
             hooks.into_iter().enumerate().partition(|(_, hook)| !hook.borrow().ordinary);
         let untried = unusual.len();
         let to_load = unusual.into_iter().chain(ordinary).collect();
-        Self { to_load, untried, loading: Vec::new(), loaded: Vec::new(), alone: 0, left, all }
+        Self {
+            to_load,
+            untried,
+            loading: Vec::new(),
+            loaded: Vec::new(),
+            alone: 0,
+            cpus,
+            left,
+            all,
+        }
     }
 
     /// Whether all is attached.
     pub(super) const fn is_done(&self) -> bool {
-        matches!(self.left, [0, 0, 0])
+        matches!(self.left, [0, 0, 0, 0])
     }
 
     /// What can be done now, if anything can.
@@ -79,6 +93,9 @@ impl<H: Borrow<PlannedProbe>> Ledger<H> {
             let (_, hook) = self.loaded.swap_remove(nth);
             self.alone += usize::from(stands_alone(&hook));
             return Some(Job::Attach(hook));
+        }
+        if self.loading.len() + self.alone >= self.cpus {
+            return None;
         }
         // Where nothing waits to be attached, what can be soonest is loaded next; or else what takes
         // longest, which are returns: they judge, and tell.
@@ -150,7 +167,7 @@ mod tests {
         PlannedProbe { program, target, kind, attach, ordinary: true, milestone, goes_on: None }
     }
 
-    /// Two of each rank in the worst order, one of them unusual and one that goes on with another.
+    /// Some of each rank in the worst order, two of them unusual and one that goes on with another.
     fn probes() -> Vec<PlannedProbe> {
         let goes_on = Some(GoesOn { program: "long return", map: "" });
         vec![
@@ -158,6 +175,7 @@ mod tests {
             PlannedProbe { goes_on, ..probe("short return", Return, false) },
             probe("long return", Return, false),
             PlannedProbe { ordinary: false, ..probe("last entry", Entry, false) },
+            PlannedProbe { ordinary: false, ..probe("trial", Return, false) },
             probe("milestone", Return, true),
             probe("other milestone", Entry, true),
         ]
@@ -169,7 +187,7 @@ mod tests {
         workers: usize,
         mut pick: impl FnMut(usize) -> usize,
     ) -> Vec<(&'static str, &'static str)> {
-        let mut ledger = Ledger::new(probes);
+        let mut ledger = Ledger::new(probes, workers);
         let (mut busy, mut done) = (Vec::new(), Vec::new());
         while !ledger.is_done() {
             while busy.len() < workers
@@ -201,8 +219,9 @@ mod tests {
                     done.iter().position(|it| *it == (what, program)).expect("it is done")
                 };
                 let attached = |program| at("attach", program);
-                assert_eq!(done.len(), 12, "each is loaded and attached once");
+                assert_eq!(done.len(), 14, "each is loaded and attached once");
                 let first = done.iter().position(|(what, _)| *what == "attach");
+                assert_eq!(first, Some(attached("trial")), "{done:?}");
                 assert!(first.is_some_and(|first| first > at("load", "last entry")), "{done:?}");
                 for milestone in ["milestone", "other milestone"] {
                     for later in ["short return", "long return"] {
@@ -222,23 +241,39 @@ mod tests {
     fn what_takes_long_is_loaded_while_something_is_attached() {
         let done = play(probes(), 2, |_| 0);
         let loaded: Vec<_> = done.iter().filter(|(what, _)| *what == "load").collect();
-        assert_eq!(loaded[0].1, "last entry", "it may be refused");
-        assert_eq!(loaded[1].1, "milestone", "it can be attached soonest");
+        assert_eq!([loaded[0].1, loaded[1].1], ["trial", "last entry"], "they may be refused");
+        assert_eq!(loaded[2].1, "milestone", "it can be attached soonest");
+    }
+
+    /// All of these loaded, by so many CPUs.
+    fn loaded(attach: Attach, cpus: usize) -> Ledger<PlannedProbe> {
+        let milestones =
+            ["a", "b", "c"].map(|name| PlannedProbe { attach, ..probe(name, Return, true) });
+        let mut ledger = Ledger::new(milestones.to_vec(), cpus);
+        let loads: Vec<_> = std::iter::from_fn(|| ledger.next()).collect();
+        assert_eq!(loads.len(), cpus);
+        for job in loads {
+            let Job::Load(hook) = job else { panic!("nothing is loaded yet") };
+            ledger.loaded(hook);
+        }
+        ledger
     }
 
     #[test]
-    fn fentry_goes_one_by_one_and_kprobes_together() {
-        for (attach, together) in [(FENTRY, 1), (Attach::Kprobe, 3)] {
-            let milestones =
-                ["a", "b", "c"].map(|name| PlannedProbe { attach, ..probe(name, Return, true) });
-            let mut ledger = Ledger::new(milestones.to_vec());
-            let loads: Vec<_> = std::iter::from_fn(|| ledger.next()).collect();
-            for job in loads {
-                let Job::Load(hook) = job else { panic!("nothing is loaded yet") };
-                ledger.loaded(hook);
-            }
-            let attaching = std::iter::from_fn(|| ledger.next()).count();
-            assert_eq!(attaching, together, "{attach:?}");
-        }
+    fn what_keeps_a_cpu_busy_goes_one_by_one_and_what_waits_together() {
+        let attaching = |ledger: &mut Ledger<PlannedProbe>| {
+            let jobs = std::iter::from_fn(|| ledger.next());
+            jobs.filter(|job| matches!(job, Job::Attach(_))).count()
+        };
+        assert_eq!(attaching(&mut loaded(Attach::Kprobe, 3)), 3);
+        assert_eq!(attaching(&mut loaded(FENTRY, 3)), 1);
+    }
+
+    #[test]
+    fn no_more_is_loaded_at_once_than_there_are_cpus() {
+        let mut ledger = Ledger::new(probes(), 2);
+        assert!(matches!(ledger.next(), Some(Job::Load(_))));
+        assert!(matches!(ledger.next(), Some(Job::Load(_))));
+        assert!(ledger.next().is_none());
     }
 }
