@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::interrupt::Watch;
 use crate::qemu::Qemu;
-use crate::session::Session;
+use crate::session::{NotUp, Session};
 
 /// For the kernel. A panicked one reboots at once, and QEMU ends instead of rebooting. The watchdog
 /// is told to wait longer: an emulated CPU may stand still because the host is busy.
@@ -92,8 +92,19 @@ pub(crate) enum Event {
 }
 
 impl Machine<'_> {
-    /// Boots, and returns the exit status of the command of the guest's plan.
+    /// Boots, and returns the exit status of the command of the guest's plan. On a busy machine a
+    /// kernel seldom hangs while it calibrates its clocks: then it is booted once more.
     pub(crate) fn run(self, progress: &mut dyn FnMut(Progress) -> Result<()>) -> Result<i32> {
+        match self.boot(progress) {
+            Err(error) if error.is::<NotUp>() => {
+                eprintln!("{error}\nbooting it once more");
+                self.boot(progress)
+            }
+            ended => ended,
+        }
+    }
+
+    fn boot(&self, progress: &mut dyn FnMut(Progress) -> Result<()>) -> Result<i32> {
         // Before QEMU starts: no moment in which Ctrl-C would leave it behind.
         let watch = Watch::start()?;
         let sockets = tempfile::tempdir().context("failed to create a directory for sockets")?;

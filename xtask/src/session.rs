@@ -3,6 +3,8 @@
 //! Silence is an error: a guest that ends without a verdict has failed, whatever QEMU's exit
 //! status says, and so has one that says anything after it, or whose kernel broke down.
 
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -45,6 +47,19 @@ enum End {
     /// A deadline has passed.
     Late,
 }
+
+/// The error of a guest that was not set up in time: nothing of ours has run in it yet.
+#[derive(Debug)]
+pub(crate) struct NotUp(u64, String);
+
+impl Display for NotUp {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(seconds, context) = self;
+        write!(f, "the guest was not up within {seconds} s\n{context}")
+    }
+}
+
+impl Error for NotUp {}
 
 impl Session {
     /// A guest that starts now.
@@ -157,7 +172,7 @@ impl Session {
             (None, None, End::Late) if self.ready => {
                 bail!("no verdict from the guest within {seconds} s\n{context}")
             }
-            (None, None, End::Late) => bail!("the guest was not up within {seconds} s\n{context}"),
+            (None, None, End::Late) => Err(NotUp(seconds, context).into()),
         }
     }
 }
