@@ -109,7 +109,7 @@ fn find<const INTERRUPTIBLE: bool>(key: &TotalKey) -> u32 {
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program; as in `at`.
     let batch = unsafe { &mut *batch };
     if batch.left == 0 {
-        // There are as many as rows, and one more for each CPU to break.
+        // There are as many as rows, and two more for each CPU to break.
         let Ok(Some(next)) = BATCHES.pop() else { return 0 };
         *batch = Batch { next, left: BATCH_ROWS };
     }

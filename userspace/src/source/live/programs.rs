@@ -4,7 +4,6 @@
 //! all of it away.
 
 use std::collections::{HashMap, VecDeque};
-use std::convert::Infallible;
 use std::error::Error;
 use std::ops::{Deref, DerefMut};
 use std::panic::resume_unwind;
@@ -134,27 +133,19 @@ fn arrays(ebpf: &mut Ebpf, probes: &[PlannedProbe]) -> Result<Arrays, ProgramsEr
     found.collect::<Result<_, _>>().map_err(ProgramsError::Writing)
 }
 
-/// Does something with each, several at a time; nothing new is begun after a failure, and the first
-/// one is told.
-fn side_by_side<T: Send, E: Send>(
-    queue: VecDeque<T>,
-    job: impl Fn(T) -> Result<(), E> + Sync,
-) -> Result<(), E> {
+/// Does something with each, several at a time.
+fn side_by_side<T: Send>(queue: VecDeque<T>, job: impl Fn(T) + Sync) {
     let queue = Mutex::new(queue);
-    let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     thread::scope(|scope| {
-        let work = || {
-            loop {
-                let Some(next) = lock().pop_front() else { return Ok(()) };
-                job(next).inspect_err(|_| lock().clear())?;
-            }
-        };
-        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .fold(Ok(()), Result::and)
-    })
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(next) = next() {
+                    job(next);
+                }
+            });
+        }
+    });
 }
 
 /// The programs, hooked for as long as this lives.
@@ -210,10 +201,7 @@ impl Drop for Attached {
     /// The kernel would take the hooks away one after the other, and wait after each.
     fn drop(&mut self) {
         let programs = self.ebpf.programs_mut().filter_map(|(_, program)| Hooked::new(program));
-        let Ok(()) = side_by_side(programs.collect(), |program| {
-            program.unhook();
-            Ok::<_, Infallible>(())
-        });
+        side_by_side(programs.collect(), Hooked::unhook);
     }
 }
 
