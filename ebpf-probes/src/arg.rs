@@ -57,10 +57,10 @@ pub enum Arg {
     RequestTimerTimer,
     /// `sk` of `tcp_req_err`: the request
     RequestErrorSk,
-    /// `sk` of `inet_csk_reqsk_queue_drop`: the listener
-    RemovalSk,
-    /// `req` of `inet_csk_reqsk_queue_drop`
-    RemovalReq,
+    /// `seq` of `tcp_req_err`: the number that the ICMP error is about
+    RequestErrorSeq,
+    /// `abort` of `tcp_req_err`: whether the error is final
+    RequestErrorAbort,
     /// `sk` of `inet_csk_reqsk_queue_drop_and_put`: the listener
     RemovalAndPutSk,
     /// `req` of `inet_csk_reqsk_queue_drop_and_put`
@@ -165,10 +165,6 @@ pub enum Arg {
     CookieV4CheckedReturned,
     /// what `__cookie_v6_check` returned
     CookieV6CheckedReturned,
-    /// what `cookie_tcp_reqsk_alloc` returned
-    CookieRequestReturned,
-    /// what `cookie_bpf_check` returned
-    BpfCookieRequestReturned,
     /// what `tcp_rtx_synack` returned
     SynackRepeatedReturned,
     /// what `inet_reqsk_clone` returned

@@ -26,6 +26,10 @@ pub enum Counter {
     TsEcrRejected,
     /// `LINUX_MIB_TCPFASTOPENLISTENOVERFLOW`
     TcpFastOpenListenOverflow,
+    /// `LINUX_MIB_SYNCOOKIESRECV`: a good cookie came
+    SyncookiesRecv,
+    /// `LINUX_MIB_TCPTIMEOUTS`: among others, a SYN-ACK was not answered in time
+    TcpTimeouts,
 }
 
 impl Counter {
@@ -40,9 +44,13 @@ impl Counter {
         Self::EmbryonicRsts,
         Self::TsEcrRejected,
         Self::TcpFastOpenListenOverflow,
+        Self::SyncookiesRecv,
+        Self::TcpTimeouts,
     ];
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
+    /// Those that drops move, and of which books are kept. What goes well moves the others, too.
+    pub const OF_DROPS: &'static [Self] = Self::ALL.split_at(Self::SyncookiesRecv as usize).0;
 
     /// The name in `/proc/net/netstat` and `nstat`, without the `TcpExt` prefix.
     pub const fn name(self) -> &'static str {
@@ -56,6 +64,8 @@ impl Counter {
             Self::EmbryonicRsts => "EmbryonicRsts",
             Self::TsEcrRejected => "TSEcrRejected",
             Self::TcpFastOpenListenOverflow => "TCPFastOpenListenOverflow",
+            Self::SyncookiesRecv => "SyncookiesRecv",
+            Self::TcpTimeouts => "TCPTimeouts",
         }
     }
 
@@ -71,6 +81,8 @@ impl Counter {
             Self::EmbryonicRsts => "LINUX_MIB_EMBRYONICRSTS",
             Self::TsEcrRejected => "LINUX_MIB_TSECRREJECTED",
             Self::TcpFastOpenListenOverflow => "LINUX_MIB_TCPFASTOPENLISTENOVERFLOW",
+            Self::SyncookiesRecv => "LINUX_MIB_SYNCOOKIESRECV",
+            Self::TcpTimeouts => "LINUX_MIB_TCPTIMEOUTS",
         }
     }
 

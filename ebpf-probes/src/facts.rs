@@ -63,8 +63,9 @@ pub enum Milestone {
     SourceMapped = 24,
     /// `tcp_oow_rate_limited` returned true: too soon for another answer.
     RateLimited = 25,
-    /// `tcp_v4_reqsk_send_ack` or `tcp_v6_reqsk_send_ack` was entered.
-    AckSent = 26,
+    /// `tcp_oow_rate_limited` returned false: a packet out of place is answered. Where that is not
+    /// watched: `tcp_v4_reqsk_send_ack` or `tcp_v6_reqsk_send_ack` was entered.
+    Answered = 26,
     /// `tcp_reqsk_send_challenge_ack` was entered.
     ChallengeSent = 27,
     /// `tcp_v4_send_reset` or `tcp_v6_send_reset` was entered.
@@ -105,7 +106,7 @@ pub enum Milestone {
     CookieInvalid = 45,
     /// `tcp_get_cookie_sock` was entered.
     CookieChild = 46,
-    /// `inet_csk_reqsk_queue_drop` was entered.
+    /// `__inet_csk_reqsk_queue_drop` was called.
     RemovalAsked = 47,
     /// `tcp_syn_ack_timeout` was entered.
     TimedOut = 48,
@@ -125,6 +126,10 @@ pub enum Milestone {
     DefersAccept = 55,
     /// `inet_csk_listen_stop` was entered: a listener ends. No judged call passes it.
     ListenerEnded = 56,
+    /// `security_inet_conn_request` was asked about a cookie's request.
+    LsmAsked = 57,
+    /// `inet6_csk_route_req` returned NULL while a child was made.
+    ChildNoRouteV6 = 58,
 }
 
 impl Milestone {
@@ -156,7 +161,7 @@ impl Milestone {
         Self::CookieMade,
         Self::SourceMapped,
         Self::RateLimited,
-        Self::AckSent,
+        Self::Answered,
         Self::ChallengeSent,
         Self::ResetSent,
         Self::ListenerReturned,
@@ -187,6 +192,8 @@ impl Milestone {
         Self::NumberRefused,
         Self::DefersAccept,
         Self::ListenerEnded,
+        Self::LsmAsked,
+        Self::ChildNoRouteV6,
     ];
 
     /// Its bit.

@@ -55,6 +55,8 @@ pub enum Field {
     ListenerDefer,
     /// `tcp_request_sock.rcv_isn`: the number of the SYN
     RequestNumber,
+    /// `tcp_request_sock.snt_isn`: that of the SYN-ACK
+    RequestSentNumber,
     /// `socket_alloc.vfs_inode`: from a `struct socket` to its inode
     SocketInode,
     /// `inode.i_ino`
@@ -124,6 +126,7 @@ impl Field {
         Self::ListenerTfoLimit,
         Self::ListenerDefer,
         Self::RequestNumber,
+        Self::RequestSentNumber,
         Self::SocketInode,
         Self::InodeNumber,
         Self::NetInum,

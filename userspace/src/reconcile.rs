@@ -77,6 +77,7 @@ pub const fn other_sources(counter: Counter) -> &'static str {
         Counter::PawsEstab | Counter::TsEcrRejected => {
             "old packets of established connections, which count there too"
         }
+        Counter::SyncookiesRecv | Counter::TcpTimeouts => "what is no drop",
     }
 }
 
@@ -90,7 +91,8 @@ pub fn reconcile(snapshot: &Snapshot) -> Vec<Line> {
         if reason == Reason::Unattributed {
             add(unattributed.entry(netns).or_default(), total.count);
         }
-        for &counter in Counter::ALL.iter().filter(|&&counter| total.bucket.moves.has(counter)) {
+        for &counter in Counter::OF_DROPS.iter().filter(|&&counter| total.bucket.moves.has(counter))
+        {
             add(explained.entry((netns, counter as usize)).or_default(), total.count);
         }
     }
@@ -110,7 +112,7 @@ pub fn reconcile(snapshot: &Snapshot) -> Vec<Line> {
         line(read.netns, read.counter, read.kernel, read.explained, read.in_flight);
     }
     for &(netns, slot) in explained.keys() {
-        line(netns, Counter::ALL[slot], None, None, 0);
+        line(netns, Counter::OF_DROPS[slot], None, None, 0);
     }
     lines.into_values().collect()
 }

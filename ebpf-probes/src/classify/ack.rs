@@ -109,7 +109,13 @@ fn ended(facts: &Facts) -> Verdict {
 fn ignored(facts: &Facts) -> Verdict {
     let passed = facts.passed;
     let limited = passed.has(Milestone::RateLimited);
-    if limited || passed.has(Milestone::AckSent) {
+    let answered = passed.has(Milestone::Answered);
+    if answered && passed.has(Milestone::SynRepeated) && !facts.watched.has(Milestone::SynAckResent)
+    {
+        // By a SYN-ACK, unless its clock was old.
+        return ack(Reason::SynRetransmit, Evidence::Inferred);
+    }
+    if limited || answered {
         let counted = if facts.counted != 0 { Evidence::Observed } else { Evidence::Inferred };
         return if facts.moved(PawsEstab) {
             ack(Reason::AckPaws, Evidence::Observed)
@@ -122,7 +128,7 @@ fn ignored(facts: &Facts) -> Verdict {
         };
     }
     // From here on it is told by what was not passed.
-    let loud = facts.proof(&[Milestone::RateLimited, Milestone::AckSent]);
+    let loud = facts.proof(&[Milestone::RateLimited, Milestone::Answered]);
     if passed.has(Milestone::ResetReceived) {
         let inside = facts.proof(&[Milestone::ChallengeSent, Milestone::RequestDropped]);
         ack(Reason::RstOutOfWindow, inside)

@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use super::child::{Failure, failure};
-use crate::counter::Counter::{ListenDrops, ListenOverflows, SyncookiesFailed};
+use crate::counter::Counter::{ListenDrops, ListenOverflows, SyncookiesFailed, SyncookiesRecv};
 use crate::counter::Counters;
 use crate::facts::{Facts, Milestone};
 use crate::reason::{Evidence, Reason, Stage};
@@ -45,7 +45,7 @@ fn not_a_cookie(facts: &Facts) -> Option<Verdict> {
             observed(Reason::CookieAckInvalid)
         };
     }
-    if passed.has(Milestone::CookieChecked) {
+    if passed.has(Milestone::CookieChecked) || facts.moved(SyncookiesRecv) {
         return observed(Reason::CookieAckTsBad);
     }
     if passed.has(Milestone::NumberRefused) {
@@ -56,7 +56,10 @@ fn not_a_cookie(facts: &Facts) -> Option<Verdict> {
         return None;
     }
     if facts.syncookies != 0 {
-        return Some(cookie(Reason::CookieAckNoOverflow, facts.proof(&[Milestone::CookieChecked])));
+        let counted = facts.counted != 0;
+        let unchecked =
+            if counted { Evidence::Observed } else { facts.proof(&[Milestone::CookieChecked]) };
+        return Some(cookie(Reason::CookieAckNoOverflow, unchecked));
     }
     observed(Reason::StrayAck)
 }
@@ -102,6 +105,14 @@ fn no_request(facts: &Facts) -> Verdict {
     }
     if passed.has(Milestone::LsmDenied) {
         return cookie(Reason::CookieAckLsm, Evidence::Observed);
+    }
+    if passed.has(Milestone::LsmAsked) {
+        let later = [Milestone::CookieChild];
+        return cookie(Reason::CookieAckNoRoute, facts.proof(&later));
+    }
+    if facts.watched.has(Milestone::LsmAsked) {
+        // Nobody was asked about it, so there was none.
+        return cookie(Reason::CookieAckNomem, Evidence::Observed);
     }
     let others = [Milestone::CookieChild, Milestone::RequestNomem, Milestone::LsmDenied];
     cookie(Reason::CookieAckNoRoute, facts.proof(&others))

@@ -1,6 +1,7 @@
 //! A half-open request that ends without a packet of its client, or goes on without one.
 
 use super::Verdict;
+use crate::counter::Counter::TcpTimeouts;
 use crate::facts::{Facts, Milestone};
 use crate::reason::{Evidence, Reason, Stage};
 
@@ -11,7 +12,7 @@ const fn request(reason: Reason, evidence: Evidence) -> Verdict {
 /// `reqsk_timer_handler` (net/ipv4/inet_connection_sock.c) removed its request.
 ///
 /// Its way: a listener that left LISTEN ends the request, unless another takes it; then the retries
-/// are counted (`tcp_syn_ack_timeout`), and while some are left the SYN-ACK is sent again.
+/// are counted (`tcp_syn_ack_timeout`, and in TCPTimeouts), and while some are left the SYN-ACK is sent again.
 #[inline]
 #[must_use]
 pub fn request_timer(facts: &Facts) -> Option<Verdict> {
@@ -22,13 +23,13 @@ pub fn request_timer(facts: &Facts) -> Option<Verdict> {
     if passed.has(Milestone::SynAckResent) {
         return Some(request(Reason::RequestSynackRtxFailed, Evidence::Observed));
     }
-    if passed.has(Milestone::TimedOut) {
+    if passed.has(Milestone::TimedOut) || facts.moved(TcpTimeouts) {
         // A SYN-ACK that could not be sent would have shown.
         let told = facts.watched.has(Milestone::SynAckResent);
         let evidence = if told { Evidence::Observed } else { Evidence::Inferred };
         return Some(request(Reason::RequestExpired, evidence));
     }
-    if facts.watched.has(Milestone::TimedOut) {
+    if facts.counted != 0 || facts.watched.has(Milestone::TimedOut) {
         return Some(request(Reason::RequestListenerGone, Evidence::Observed));
     }
     Some(Verdict::unattributed(Stage::Request))

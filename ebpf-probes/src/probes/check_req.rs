@@ -7,8 +7,11 @@ use super::read::{self, Address};
 use super::slot::{self, Outer, Slot};
 use super::{clients, counters, listener, output, packet};
 
-/// What tells packets apart that are answered by a bare ACK.
-const COUNTED: [Counter; 2] = [Counter::PawsEstab, Counter::TsEcrRejected];
+/// What tells a full accept queue from whatever else a child is not made for.
+const REFUSED: [Counter; 1] = [Counter::ListenOverflows];
+
+/// What tells packets apart that are answered by a bare ACK. They never get as far as a child.
+const OUT_OF_PLACE: [Counter; 2] = [Counter::PawsEstab, Counter::TsEcrRejected];
 
 /// `tcp_check_req` was entered. For a Fast Open child the connection exists already, and the call
 /// may come from process context: such a call is not judged.
@@ -19,22 +22,32 @@ pub(crate) fn enter(sk: Address, skb: Address, req: Address, fastopen: bool, sto
     } else if let Some(slot) = slot::open(Outer::CheckReq, sk, skb) {
         slot.req = req;
         slot.stolen = stolen;
+        slot.facts.counted = u32::from(counters::read(sk, REFUSED, &mut slot.counters));
     }
 }
 
-/// `tcp_oow_rate_limited` returned: a packet is out of place. What is wrong with it the kernel
-/// counts only after this, so it is here that the counters are read first, and not at the entry,
-/// where every good handshake would pay for it.
+/// `tcp_oow_rate_limited` returned: a packet is out of place, and is answered unless it is too soon
+/// for that. What is wrong with it the kernel counts only after this, so it is here that these
+/// counters are read first, and not at the entry, where every good handshake would pay for it.
 #[inline(always)]
 pub(crate) fn out_of_place(limited: bool) {
     let Some(slot) = slot::current(Outer::CheckReq) else { return };
-    if limited {
-        slot.facts.passed = slot.facts.passed.with(Milestone::RateLimited);
-    }
-    slot.facts.counted = u32::from(counters::read(slot.sk, COUNTED, &mut slot.counters));
+    let milestone = if limited { Milestone::RateLimited } else { Milestone::Answered };
+    slot.facts.passed = slot.facts.passed.with(milestone);
+    slot.facts.counted = u32::from(counters::read(slot.sk, OUT_OF_PLACE, &mut slot.counters));
 }
 
-/// It returned: the child, or the listener for an ACK of a wrong number, or NULL.
+/// A packet is answered by a bare ACK, and nobody saw it being found out of place: when the kernel
+/// counts what is wrong with it, it is too late to read the counters.
+#[inline(always)]
+pub(crate) fn answered() {
+    if let Some(slot) = slot::current(Outer::CheckReq) {
+        slot.facts.passed = slot.facts.passed.with(Milestone::Answered);
+        slot.facts.counted = 0;
+    }
+}
+
+/// `tcp_check_req` returned: the child, or the listener for an ACK of a wrong number, or NULL.
 #[inline(always)]
 pub(crate) fn exit(returned: Address) {
     let Some(slot) = slot::close(Outer::CheckReq) else { return };
@@ -55,9 +68,7 @@ pub(crate) fn exit(returned: Address) {
         slot.facts.passed = slot.facts.passed.with(Milestone::ListenerReturned);
     }
     look(slot);
-    if slot.facts.counted != 0 {
-        slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
-    }
+    compare(slot);
     let function = slot.queues.refused_in(Function::TcpCheckReq);
     // Its request was another CPU's, so the kernel looks for somebody else to give the packet to,
     // and finds the listener.
@@ -69,6 +80,21 @@ pub(crate) fn exit(returned: Address) {
     if let Some(verdict) = check_req(&slot.facts) {
         output::report(slot, &verdict, function);
     }
+}
+
+/// Notes how far those counters moved that were read last.
+#[inline(always)]
+fn compare(slot: &mut Slot) {
+    if slot.facts.counted == 0 {
+        return;
+    }
+    let passed = slot.facts.passed;
+    let out_of_place = passed.has(Milestone::RateLimited) || passed.has(Milestone::Answered);
+    slot.facts.counted = u32::from(if out_of_place {
+        counters::compare(slot, OUT_OF_PLACE)
+    } else {
+        counters::compare(slot, REFUSED)
+    });
 }
 
 /// Notes what the packet, the request and the listener say of themselves.

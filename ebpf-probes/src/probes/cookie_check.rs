@@ -6,10 +6,14 @@ use super::read::Address;
 use super::slot::{self, Outer};
 use super::{clients, counters, listener, output, packet};
 
-/// What tells a connection that is there already from one that could not be made, and a wrong
-/// cookie from none.
-const COUNTED: [Counter; 3] =
-    [Counter::ListenDrops, Counter::ListenOverflows, Counter::SyncookiesFailed];
+/// What tells a connection that is there already from one that could not be made and from one for
+/// which there was no room, and a good cookie, a wrong one and none from each other.
+const COUNTED: [Counter; 4] = [
+    Counter::ListenDrops,
+    Counter::ListenOverflows,
+    Counter::SyncookiesFailed,
+    Counter::SyncookiesRecv,
+];
 
 /// Why a packet is looked at here after it had been at a request.
 #[derive(Clone, Copy, PartialEq, Eq)]

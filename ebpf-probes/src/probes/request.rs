@@ -8,19 +8,31 @@ use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::LruHashMap;
 use ebpf_probes::{
-    Evidence, Field, Function, Milestone, Milestones, Reason, Stage, Verdict, request_error,
-    request_removed, request_timer, request_timer_ended,
+    Counter, Evidence, Field, Function, Milestone, Milestones, Reason, Stage, Verdict,
+    request_error, request_removed, request_timer, request_timer_ended,
 };
 
 use super::queues::Queues;
 use super::read::{self, Address};
 use super::slot::{self, Outer, Slot};
-use super::{listener, output, packet};
+use super::{counters, listener, output, packet};
 
-/// Requests that `tcp_abort` is about to destroy, by address: until their removal, which comes
-/// with softirqs off, the caller can be interrupted and moved to another CPU.
+/// A request that is about to be destroyed, and the queues while it was in one of them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Doomed {
+    req: Address,
+    queues: Queues,
+}
+
+/// What a thread in `tcp_abort` destroys. Until the removal, which comes with softirqs off, the
+/// thread can be interrupted and moved to another CPU; but whatever removes a request in between has
+/// a slot of its own open.
 #[map]
-static DESTROYED: LruHashMap<u64, u32> = LruHashMap::with_max_entries(256, 0);
+static DESTROYED: LruHashMap<u64, Doomed> = LruHashMap::with_max_entries(256, 0);
+
+/// What tells a request whose retries are counted from one whose listener has gone.
+const TIMED: [Counter; 1] = [Counter::TcpTimeouts];
 
 /// The listener at which a thread accepts: it may sleep there for long.
 #[map]
@@ -43,7 +55,9 @@ pub(crate) fn enter_timer(timer: Address) {
         slot::ignore(Outer::RequestTimer);
         return;
     }
-    open(Outer::RequestTimer, sk, req);
+    if let Some(slot) = open(Outer::RequestTimer, sk, req) {
+        slot.facts.counted = u32::from(counters::read(sk, TIMED, &mut slot.counters));
+    }
 }
 
 /// It returned.
@@ -112,22 +126,12 @@ pub(crate) fn cloned(clone: Address) {
     }
 }
 
-/// `tcp_req_err` was entered.
+/// `tcp_req_err` was entered. If the error is final and about the number of our SYN-ACK, a removal
+/// comes next, which closes what is opened here; else none does.
 #[inline(always)]
-pub(crate) fn enter_error(req: Address) {
-    open(Outer::RequestError, read::pointer(req, Field::RequestListener), req);
-}
-
-/// `inet_csk_reqsk_queue_drop` was entered.
-#[inline(always)]
-pub(crate) fn enter_removal(sk: Address, req: Address) {
-    if let Some(slot) = slot::current(Outer::RequestError) {
-        slot.facts.passed = slot.facts.passed.with(Milestone::RemovalAsked);
-        if !sees_removals() {
-            error_ended(slot);
-        }
-    } else if DESTROYED.remove(req.raw()).is_ok() {
-        open_removal(sk, req, Cause::Destroyed);
+pub(crate) fn enter_error(req: Address, number: u32, is_final: bool) {
+    if is_final && read::read(req, Field::RequestSentNumber) == Some(number) && sees_removals() {
+        open(Outer::RequestError, read::pointer(req, Field::RequestListener), req);
     }
 }
 
@@ -137,20 +141,13 @@ fn sees_removals() -> bool {
     Milestones(read::watched()).has(Milestone::RequestDropped)
 }
 
-/// What an ICMP error led to is known.
-#[inline(always)]
-fn error_ended(slot: &mut Slot) {
-    if let Some(verdict) = request_error(&slot.facts) {
-        slot::shut(Outer::RequestError);
-        output::report(slot, &verdict, Function::TcpReqErr);
-    }
-}
-
-/// `inet_csk_reqsk_queue_drop_and_put` was entered: outside `tcp_check_req` it is called for a
+/// `inet_csk_reqsk_queue_drop_and_put` was entered: outside `tcp_check_req` and a timer it is called for a
 /// packet whose request's listener has closed, and where a network namespace ends.
 #[inline(always)]
 pub(crate) fn enter_removal_and_put(sk: Address, req: Address) {
-    if slot::current(Outer::CheckReq).is_some() || !listener::is_tcp(sk) {
+    let is_within =
+        slot::current(Outer::CheckReq).is_some() || slot::current(Outer::RequestTimer).is_some();
+    if is_within || !listener::is_tcp(sk) {
         return;
     }
     let cause = if listener::is_leaving(sk) { Cause::NetnsExit } else { Cause::ListenerGone };
@@ -170,48 +167,82 @@ fn open_removal(sk: Address, req: Address, cause: Cause) {
 /// or somebody else had been quicker.
 #[inline(always)]
 pub(crate) fn removal_ended(removed: bool) {
-    if let Some(slot) = slot::current(Outer::RequestError) {
-        error_ended(slot);
-        return;
-    }
-    if !removed {
-        slot::shut(Outer::RequestRemoval);
-        return;
-    }
-    if let Some(slot) = slot::current(Outer::CheckReq) {
-        slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
+    if let Some(slot) = slot::close_quietly(Outer::RequestError) {
+        slot.facts.passed = slot.facts.passed.with(Milestone::RemovalAsked);
+        if let Some(verdict) = request_error(&slot.facts) {
+            output::report(slot, &verdict, Function::TcpReqErr);
+        }
+    } else if let Some(slot) = slot::current(Outer::CheckReq) {
+        if removed {
+            slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
+        }
     } else if let Some(slot) = slot::current(Outer::RequestTimer) {
-        slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
-        if let Some(verdict) = request_timer(&slot.facts) {
-            output::report(slot, &verdict, Function::ReqskTimerHandler);
+        if removed {
+            timer_removed(slot);
         }
-    } else if let Some(slot) = slot::close_quietly(Outer::RequestRemoval) {
-        slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
-        let (reason, function) = match slot.cause {
-            cause if cause == Cause::Destroyed as u32 => {
-                (Reason::RequestDestroyed, Function::TcpAbort)
-            }
-            cause if cause == Cause::NetnsExit as u32 => {
-                (Reason::RequestNetnsExit, Function::InetTwskPurge)
-            }
-            _ if packet::is_v6(slot.req) => (Reason::AckListenerGone, Function::TcpV6Rcv),
-            _ => (Reason::AckListenerGone, Function::TcpV4Rcv),
-        };
-        if let Some(verdict) = request_removed(&slot.facts, reason) {
-            output::report(slot, &verdict, function);
+    } else if let Some(slot) = slot::close_quietly(Outer::RequestRemoval).or_else(doomed)
+        && removed
+    {
+        removed_on_demand(slot);
+    }
+}
+
+#[inline(always)]
+fn timer_removed(slot: &mut Slot) {
+    slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
+    if slot.facts.counted != 0 {
+        slot.facts.counted = u32::from(counters::compare(slot, TIMED));
+    }
+    if let Some(verdict) = request_timer(&slot.facts) {
+        output::report(slot, &verdict, Function::ReqskTimerHandler);
+    }
+}
+
+#[inline(always)]
+fn removed_on_demand(slot: &mut Slot) {
+    slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
+    let (reason, function) = match slot.cause {
+        cause if cause == Cause::Destroyed as u32 => (Reason::RequestDestroyed, Function::TcpAbort),
+        cause if cause == Cause::NetnsExit as u32 => {
+            (Reason::RequestNetnsExit, Function::InetTwskPurge)
         }
+        _ if packet::is_v6(slot.req) => (Reason::AckListenerGone, Function::TcpV6Rcv),
+        _ => (Reason::AckListenerGone, Function::TcpV4Rcv),
+    };
+    if let Some(verdict) = request_removed(&slot.facts, reason) {
+        output::report(slot, &verdict, function);
     }
 }
 
 /// `tcp_abort` was entered.
 #[inline(always)]
-pub(crate) fn destroyed(sock: Address) {
+pub(crate) fn destroyed(req: Address) {
     const NEW_SYN_RECV: u8 = 12;
     let mut state = 0_u8;
-    if read::copy(&mut state, sock, Field::SockState) == 0 && state == NEW_SYN_RECV {
-        // Full is this table only if the removals are not seen.
-        let _ = DESTROYED.insert(sock.raw(), 1, 0);
+    if read::copy(&mut state, req, Field::SockState) != 0 || state != NEW_SYN_RECV {
+        return;
     }
+    let sk = read::pointer(req, Field::RequestListener);
+    let queues = listener::queues(sk, 0).unwrap_or(Queues::UNKNOWN);
+    // Full is this table only if the removals are not seen.
+    let _ = DESTROYED.insert(bpf_get_current_pid_tgid(), Doomed { req, queues }, 0);
+}
+
+/// The call that is about what this thread destroys.
+#[inline(always)]
+fn doomed() -> Option<&'static mut Slot> {
+    let thread = bpf_get_current_pid_tgid();
+    // SAFETY: the pointer is to a value of a map that outlives the program.
+    let Doomed { req, queues } = unsafe { *DESTROYED.get_ptr(thread)? };
+    let _ = DESTROYED.remove(thread);
+    let slot = slot::open(
+        Outer::RequestRemoval,
+        read::pointer(req, Field::RequestListener),
+        Address::NULL,
+    )?;
+    slot::shut(Outer::RequestRemoval);
+    (slot.req, slot.queues, slot.cause) = (req, queues, Cause::Destroyed as u32);
+    Some(slot)
 }
 
 /// `inet_child_forget` was entered. A request knows its connection from the moment that waits in

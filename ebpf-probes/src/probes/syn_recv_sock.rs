@@ -3,11 +3,11 @@
 //! Its first test is the accept queue. It is called for the last ACK of a request, for a cookie and
 //! for a Fast Open SYN, and judged where these are; here only where that is not watched.
 
-use ebpf_probes::{Field, Function, Milestone, Milestones, syn_recv_sock};
+use ebpf_probes::{Counter, Field, Function, Milestone, Milestones, syn_recv_sock};
 
 use super::read::{self, Address};
 use super::slot::{self, Outer, Slot};
-use super::{listener, output, packet};
+use super::{counters, listener, output, packet};
 
 /// Calls that ask for a child, from the inside out.
 const CALLS: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnRequest];
@@ -15,10 +15,17 @@ const CALLS: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnReques
 /// Calls that make one: for a v4-mapped client one is in the other.
 const MAKERS: &[Outer] = &[Outer::V4SynRecvSock, Outer::V6SynRecvSock];
 
+/// What tells a full accept queue from whatever else a child is not made for.
+const COUNTED: [Counter; 2] = [Counter::ListenDrops, Counter::ListenOverflows];
+
 /// `tcp_v4_syn_recv_sock` or `tcp_v6_syn_recv_sock` was entered.
 #[inline(always)]
 pub(crate) fn enter(outer: Outer, sk: Address, skb: Address) {
-    slot::open(outer, sk, skb);
+    let Some(slot) = slot::open(outer, sk, skb) else { return };
+    // Or else it is judged where a call is that reads them.
+    if !read::sees_cookies() {
+        slot.facts.counted = u32::from(counters::read(sk, COUNTED, &mut slot.counters));
+    }
 }
 
 /// It returned.
@@ -37,6 +44,9 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
         call.facts.passed = call.facts.passed.and(slot.facts.passed);
         refused(call, slot.sk, function);
         return;
+    }
+    if slot.facts.counted != 0 {
+        slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
     }
     judge(slot, function);
 }

@@ -7,9 +7,9 @@ use std::fmt;
 
 use ebpf_probes::Counter;
 
-/// The counters of one network namespace at one moment, or how far they moved between two.
+/// The counters of drops of one network namespace at one moment, or how far they moved between two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TcpExt([u64; Counter::COUNT]);
+pub struct TcpExt([u64; Counter::OF_DROPS.len()]);
 
 /// Why a text is not `/proc/net/netstat` as we know it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +54,7 @@ impl TcpExt {
             return Err(NetstatError::Uneven { names: names.len(), values: values.len() });
         }
         let mut counters = Self::default();
-        for &counter in Counter::ALL {
+        for &counter in Counter::OF_DROPS {
             let name = counter.name();
             let nth = match names.iter().position(|known| *known == name) {
                 Some(nth) => nth,
@@ -69,9 +69,9 @@ impl TcpExt {
         Ok(counters)
     }
 
-    /// The value of one.
-    pub const fn get(&self, counter: Counter) -> u64 {
-        self.0[counter as usize]
+    /// The value of one; 0 of one that is not of drops.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0.get(counter as usize).copied().unwrap_or_default()
     }
 
     /// How far each moved since an earlier moment. `None` if one went back: these are then not
@@ -86,16 +86,16 @@ impl TcpExt {
     }
 }
 
-impl From<[u64; Counter::COUNT]> for TcpExt {
-    /// In the order of [`Counter::ALL`].
-    fn from(values: [u64; Counter::COUNT]) -> Self {
+impl From<[u64; Counter::OF_DROPS.len()]> for TcpExt {
+    /// In the order of [`Counter::OF_DROPS`].
+    fn from(values: [u64; Counter::OF_DROPS.len()]) -> Self {
         Self(values)
     }
 }
 
 impl fmt::Display for TcpExt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, &counter) in Counter::ALL.iter().enumerate() {
+        for (nth, &counter) in Counter::OF_DROPS.iter().enumerate() {
             let space = if nth == 0 { "" } else { " " };
             write!(f, "{space}{}={}", counter.name(), self.get(counter))?;
         }

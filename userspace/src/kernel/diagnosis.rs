@@ -126,7 +126,7 @@ pub(crate) mod sample {
 
     /// Of an ordinary user, on a kernel that lacks this and that.
     pub(crate) fn poor() -> Diagnosis {
-        diagnosis(&nobody(), &["tcp_create_openreq_child", "skc_cookie"])
+        diagnosis(&nobody(), &["inet_csk_prepare_forced_close", "skc_cookie"])
     }
 
     /// Of root on a kernel that cannot be traced.
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn every_planned_and_every_missing_hook_is_told() {
-        let plan = model(&["tcp_create_openreq_child"]).unwrap();
+        let plan = model(&["inet_csk_prepare_forced_close"]).unwrap();
         let told = |wanted: fn(&HookState<'_>) -> bool| {
             plan.hooks().filter(|(_, state)| wanted(state)).count()
         };

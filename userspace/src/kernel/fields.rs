@@ -131,6 +131,7 @@ pub const FIELDS: &[FieldRow] = &[
         Optional,
     ),
     row(Field::RequestNumber, &[of("tcp_request_sock", "rcv_isn")], Bytes(4), Optional),
+    row(Field::RequestSentNumber, &[of("tcp_request_sock", "snt_isn")], Bytes(4), Optional),
     row(
         Field::SocketInode,
         &[Spelling { structure: "socket_alloc", path: "vfs_inode", base: Some("socket") }],

@@ -203,8 +203,7 @@ mod tests {
         let text = written(|out| doctor(out, &sample::poor(), false));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.contains("\n  no      CAP_BPF              not held\n"), "{text}");
-        let hook =
-            "\n  no      tcp_create_openreq_child\n          the kernel has no function tcp_cre";
+        let hook = "\n  no      inet_csk_prepare_forced_close\n          the kernel has no function inet_c";
         assert!(text.contains(hook), "{text}");
         assert!(text.contains("\n          unknown: struct sock_common has no member"), "{text}");
         let (_, end) = text.split_once("\nWhat is in the way, and what helps\n").unwrap();
@@ -237,7 +236,7 @@ mod tests {
         let hooks = poor["hooks"].as_array().unwrap();
         let missing: Vec<_> = hooks.iter().filter(|hook| hook["state"] == "missing").collect();
         assert_eq!(missing.len(), 1);
-        assert_eq!(missing[0]["target"], "tcp_create_openreq_child");
+        assert_eq!(missing[0]["target"], "inet_csk_prepare_forced_close");
         assert!(missing[0]["why"].is_string() && missing[0]["costs"].is_string());
         assert!(!poor["inferred"].as_array().unwrap().is_empty());
         let blind = parse(sample::blind());

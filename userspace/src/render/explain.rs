@@ -49,7 +49,7 @@ type Number<'a> = &'a dyn Fn(&str) -> Option<u32>;
 
 fn counters(entry: &Entry) -> Vec<&'static str> {
     let moved = entry.reason.moves();
-    let all = Counter::ALL.iter().filter(|&&counter| moved.has(counter));
+    let all = Counter::OF_DROPS.iter().filter(|&&counter| moved.has(counter));
     all.map(|counter| counter.name()).collect()
 }
 

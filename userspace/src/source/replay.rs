@@ -251,7 +251,7 @@ impl Source for Replay {
             clients_unfollowed: summary.unfollowed_clients,
             ..Losses::default()
         };
-        let counter = |name: &str| Counter::ALL.iter().copied().find(|it| it.name() == name);
+        let counter = |name: &str| Counter::OF_DROPS.iter().copied().find(|it| it.name() == name);
         let counters = summary.counters.iter().filter_map(|line| {
             Some(NetnsCounter {
                 netns: line.netns,

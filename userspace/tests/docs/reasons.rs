@@ -85,7 +85,7 @@ fn sentence(entry: &Entry) -> String {
 
 fn counters(entry: &Entry) -> String {
     let moves = entry.reason.moves();
-    let moving = Counter::ALL.iter().filter(|&&counter| moves.has(counter));
+    let moving = Counter::OF_DROPS.iter().filter(|&&counter| moves.has(counter));
     let names: Vec<_> = moving.map(|counter| format!("`TcpExt{}`", counter.name())).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

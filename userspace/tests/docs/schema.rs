@@ -320,7 +320,7 @@ fn summary(kind: &str, description: &str) -> Value {
             },
         }),
     );
-    let names: Vec<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
+    let names: Vec<_> = Counter::OF_DROPS.iter().map(|counter| counter.name()).collect();
     let counter = object(
         "The kernel's count, and how much of it named drops explain.",
         &json!({

@@ -1,13 +1,13 @@
 //! A packet for a request.
 
-use super::{brief, seen, uncounted, without};
+use super::{brief, seen, set, uncounted, without};
 use crate::classify::{Verdict, check_req, check_req_child};
 use crate::counter::Counter::{
     self, EmbryonicRsts, ListenDrops, ListenOverflows, PawsEstab, TcpDeferAcceptDrop, TsEcrRejected,
 };
 use crate::counter::Counters;
 use crate::facts::Facts;
-use crate::facts::Milestone::*;
+use crate::facts::Milestone::{self, *};
 use crate::reason::{Evidence, Reason, Stage};
 
 fn verdict(name: &str, facts: &Facts) -> Verdict {
@@ -30,14 +30,14 @@ fn out_of_place() {
     observe(&[
         (
             "a repeated SYN, answered",
-            seen(&[SynFlag, SynRepeated, SynAckResent], &[]),
+            seen(&[SynFlag, SynRepeated, Answered, SynAckResent], &[]),
             Reason::SynRetransmit,
             Stage::Syn,
             &[],
         ),
         (
             "a repeated SYN, no way to answer",
-            seen(&[SynFlag, SynRepeated, SynAckResent, SynAckResendFailed], &[]),
+            seen(&[SynFlag, SynRepeated, Answered, SynAckResent, SynAckResendFailed], &[]),
             Reason::SynackSendFailed,
             Stage::Syn,
             &[],
@@ -65,7 +65,7 @@ fn out_of_place() {
         ),
         (
             "an old clock",
-            seen(&[AckFlag, AckSent], &[PawsEstab]),
+            seen(&[AckFlag, Answered], &[PawsEstab]),
             Reason::AckPaws,
             Stage::Ack,
             &[PawsEstab],
@@ -79,14 +79,14 @@ fn out_of_place() {
         ),
         (
             "an echo of nothing",
-            seen(&[AckFlag, AckSent], &[TsEcrRejected]),
+            seen(&[AckFlag, Answered], &[TsEcrRejected]),
             Reason::AckTsecr,
             Stage::Ack,
             &[TsEcrRejected],
         ),
         (
             "out of the window",
-            seen(&[AckFlag, AckSent, DefersAccept], &[]),
+            seen(&[AckFlag, Answered, DefersAccept], &[]),
             Reason::AckOutOfWindow,
             Stage::Ack,
             &[],
@@ -171,6 +171,11 @@ fn in_its_place() {
     ]);
 }
 
+fn and(mut facts: Facts, passed: &[Milestone]) -> Facts {
+    facts.passed = facts.passed.and(set(passed));
+    facts
+}
+
 #[test]
 fn no_child() {
     let rows: &[(&[_], Reason)] = &[
@@ -178,27 +183,29 @@ fn no_child() {
         (&[ChildCreated], Reason::AckChildNomem),
         (&[RouteAsked, ChildCreated], Reason::AckChildNomem),
         (&[ChildCreated, ChildNoRoute], Reason::AckChildNoRoute),
-        (&[RouteAsked], Reason::AckChildNoRoute),
+        (&[RouteAsked, ChildNoRouteV6], Reason::AckChildNoRoute),
         (&[ChildCreated, ChildKeyFailed], Reason::AckChildKey),
         (&[ChildCreated, ChildKeyFailed, PortNotInherited], Reason::AckChildKey),
         (&[ChildCreated, PortNotInherited], Reason::AckChildPortInherit),
     ];
     for (passed, reason) in rows {
-        let counted = [ListenDrops, ListenOverflows];
-        let counted = if passed.is_empty() { &counted[..] } else { &counted[..1] };
-        let silent =
-            verdict("silent", &seen(&[passed, &[AckFlag, ChildRefused][..]].concat(), &[]));
-        assert_eq!((silent.reason, silent.evidence), (*reason, Evidence::Observed));
-        assert_eq!(silent.moves, Counters::of(counted));
-        // With tcp_abort_on_overflow.
-        let ended = [passed, &[AckFlag, ChildRefused, RequestDropped][..]].concat();
-        let reset = verdict("reset", &seen(&ended, &[]));
-        let reason = match *reason {
-            Reason::AcceptQueueFullAck => Reason::AcceptQueueFullAckRst,
-            other => other,
-        };
-        assert_eq!((reset.reason, reset.evidence), (reason, Evidence::Observed));
-        assert_eq!(reset.moves, Counters::of(counted).with(EmbryonicRsts));
+        let moves = [ListenDrops, ListenOverflows];
+        let moves = if passed.is_empty() { &moves[..] } else { &moves[..1] };
+        // By the counters, where nobody watches how far it got, and by the way where nobody counts.
+        let seen = [without(seen(passed, moves), &[ChildCreated]), uncounted(seen(passed, &[]))];
+        for facts in seen {
+            let silent = verdict("silent", &and(facts, &[AckFlag, ChildRefused]));
+            assert_eq!((silent.reason, silent.evidence), (*reason, Evidence::Observed));
+            assert_eq!(silent.moves, Counters::of(moves));
+            // With tcp_abort_on_overflow.
+            let reset = verdict("reset", &and(facts, &[AckFlag, ChildRefused, RequestDropped]));
+            let reason = match *reason {
+                Reason::AcceptQueueFullAck => Reason::AcceptQueueFullAckRst,
+                other => other,
+            };
+            assert_eq!((reset.reason, reset.evidence), (reason, Evidence::Observed));
+            assert_eq!(reset.moves, Counters::of(moves).with(EmbryonicRsts));
+        }
     }
 }
 
@@ -206,7 +213,8 @@ fn no_child() {
 /// one of them removes the request.
 #[test]
 fn both_of_two_packets_are_reset() {
-    let second = verdict("second", &seen(&[AckFlag, ChildRefused, RequestStolen], &[]));
+    let passed = [AckFlag, ChildRefused, RequestStolen];
+    let second = verdict("second", &seen(&passed, &[ListenOverflows, ListenDrops]));
     assert_eq!(
         (second.reason, second.evidence),
         (Reason::AcceptQueueFullAckRst, Evidence::Observed)
@@ -227,11 +235,17 @@ fn a_protocol_above() {
 
 #[test]
 fn what_is_not_watched_proves_nothing() {
-    let refused = |passed: &[_]| seen(&[passed, &[AckFlag, ChildRefused]].concat(), &[]);
+    let counted = |passed: &[_], moved: &[_]| {
+        seen(&[passed, &[AckFlag, ChildRefused]].concat(), &[moved, &[ListenDrops]].concat())
+    };
+    let refused = |passed: &[_]| uncounted(counted(passed, &[]));
     let rows = [
         (without(refused(&[]), &[ChildCreated]), Reason::AcceptQueueFullAck),
         (without(refused(&[]), &[RequestDropped]), Reason::AcceptQueueFullAck),
+        (without(counted(&[], &[ListenOverflows]), &[RequestDropped]), Reason::AcceptQueueFullAck),
         (without(refused(&[ChildCreated]), &[PortNotInherited]), Reason::AckChildNomem),
+        (without(counted(&[], &[]), &[PortNotInherited]), Reason::AckChildNomem),
+        (without(counted(&[], &[]), &[ChildNoRouteV6]), Reason::AckChildNomem),
         (
             without(refused(&[ChildCreated, PortNotInherited]), &[ChildKeyFailed]),
             Reason::AckChildPortInherit,
@@ -239,14 +253,18 @@ fn what_is_not_watched_proves_nothing() {
         (without(refused(&[RouteAsked]), &[ChildCreated]), Reason::AckChildNoRoute),
         (without(seen(&[ResetReceived], &[]), &[ChallengeSent]), Reason::RstOutOfWindow),
         (without(seen(&[ResetReceived], &[]), &[RequestDropped]), Reason::RstOutOfWindow),
-        (without(seen(&[], &[]), &[AckSent]), Reason::AckFlagMissing),
+        (without(seen(&[], &[]), &[Answered]), Reason::AckFlagMissing),
         (
             without(seen(&[SynFlag, SynRepeated], &[]), &[SynAckResent, RateLimited]),
             Reason::SynRetransmit,
         ),
+        (
+            without(seen(&[SynFlag, SynRepeated, Answered], &[]), &[SynAckResent]),
+            Reason::SynRetransmit,
+        ),
         (without(seen(&[SynFlag], &[]), &[RequestDropped]), Reason::RequestBadSyn),
         (without(seen(&[AckFlag, DefersAccept], &[]), &[ChildForgotten]), Reason::AckDeferred),
-        (uncounted(seen(&[AckFlag, AckSent], &[])), Reason::AckOutOfWindow),
+        (uncounted(seen(&[AckFlag, Answered], &[])), Reason::AckOutOfWindow),
         (
             uncounted(seen(&[SynFlag, SynRepeated, RateLimited], &[])),
             Reason::SynRetransmitRatelimited,

@@ -2,10 +2,12 @@
 
 use super::{brief, seen, uncounted, without};
 use crate::classify::{cookie_check, syn_recv_sock};
-use crate::counter::Counter::{self, ListenDrops, ListenOverflows, SyncookiesFailed};
+use crate::counter::Counter::{
+    self, ListenDrops, ListenOverflows, SyncookiesFailed, SyncookiesRecv,
+};
 use crate::counter::Counters;
-use crate::facts::Facts;
 use crate::facts::Milestone::*;
+use crate::facts::{Facts, Milestones};
 use crate::reason::{Evidence, Reason, Stage};
 
 fn with_cookies(facts: Facts) -> Facts {
@@ -19,8 +21,10 @@ fn every_branch() {
         with_cookies(seen(&[passed, &[AckFlag, ListenerReturned]].concat(), moved))
     };
     let null = |passed: &[_], moved: &[_]| {
-        with_cookies(seen(&[passed, &[AckFlag, CookieChecked]].concat(), moved))
+        let passed = [passed, &[AckFlag, CookieChecked]].concat();
+        with_cookies(seen(&passed, &[moved, &[SyncookiesRecv]].concat()))
     };
+    let allowed = |passed: &[_], moved: &[_]| null(&[passed, &[LsmAsked]].concat(), moved);
     let rows: &[Row<'_>] = &[
         ("cookies off", seen(&[AckFlag, ListenerReturned], &[]), Reason::StrayAck, &[]),
         ("no cookie sent lately", returned(&[], &[]), Reason::CookieAckNoOverflow, &[]),
@@ -30,7 +34,12 @@ fn every_branch() {
             Reason::CookieAckInvalid,
             &[SyncookiesFailed],
         ),
-        ("options that are off", returned(&[CookieChecked], &[]), Reason::CookieAckTsBad, &[]),
+        (
+            "options that are off",
+            returned(&[CookieChecked], &[SyncookiesRecv]),
+            Reason::CookieAckTsBad,
+            &[],
+        ),
         (
             "wrong number, and no cookie sent lately",
             returned(&[NumberRefused], &[]),
@@ -45,46 +54,47 @@ fn every_branch() {
         ),
         (
             "wrong number, but a cookie of options that are off",
-            returned(&[NumberRefused, CookieChecked], &[]),
+            returned(&[NumberRefused, CookieChecked], &[SyncookiesRecv]),
             Reason::CookieAckTsBad,
             &[],
         ),
         ("no memory", null(&[RequestNomem], &[]), Reason::CookieAckNomem, &[]),
-        ("refused by a module", null(&[LsmDenied], &[]), Reason::CookieAckLsm, &[]),
-        ("no route", null(&[], &[]), Reason::CookieAckNoRoute, &[]),
+        ("no memory, or MPTCP refused", null(&[], &[]), Reason::CookieAckNomem, &[]),
+        ("refused by a module", allowed(&[LsmDenied], &[]), Reason::CookieAckLsm, &[]),
+        ("no route", allowed(&[], &[]), Reason::CookieAckNoRoute, &[]),
         (
             "accept queue full",
-            null(&[CookieChild, ChildRefused], &[ListenDrops, ListenOverflows]),
+            allowed(&[CookieChild, ChildRefused], &[ListenDrops, ListenOverflows]),
             Reason::CookieAckAcceptQueueFull,
             &[ListenDrops, ListenOverflows],
         ),
         (
             "no memory for the child",
-            null(&[CookieChild, ChildCreated, ChildRefused], &[ListenDrops]),
+            allowed(&[CookieChild, ChildCreated, ChildRefused], &[ListenDrops]),
             Reason::CookieAckChildFailed,
             &[ListenDrops],
         ),
         (
             "no port for the child",
-            null(&[CookieChild, ChildCreated, PortNotInherited, ChildRefused], &[ListenDrops]),
+            allowed(&[CookieChild, ChildCreated, PortNotInherited, ChildRefused], &[ListenDrops]),
             Reason::CookieAckChildFailed,
             &[ListenDrops],
         ),
         (
             "there already",
-            null(&[CookieChild, ChildCreated, ChildRefused], &[]),
+            allowed(&[CookieChild, ChildCreated, ChildRefused], &[]),
             Reason::CookieAckDupChild,
             &[],
         ),
         (
             "the listener closed",
-            null(&[CookieChild, ChildCreated, ChildQueueClosed], &[]),
+            allowed(&[CookieChild, ChildCreated, ChildQueueClosed], &[]),
             Reason::CookieAckListenerClosing,
             &[],
         ),
         (
             "the listener closed, seen by what is left",
-            null(&[CookieChild, ChildCreated], &[]),
+            allowed(&[CookieChild, ChildCreated], &[]),
             Reason::CookieAckListenerClosing,
             &[],
         ),
@@ -94,6 +104,10 @@ fn every_branch() {
         assert_eq!((verdict.reason, verdict.evidence), (*reason, Evidence::Observed), "{name}");
         assert_eq!(Some(verdict.stage), reason.stage(), "{name}");
         assert_eq!(verdict.moves, Counters::of(moves), "{name}");
+        let counted = without(*facts, &[CookieChecked, CookieInvalid, ChildCreated]);
+        let passed = Milestones(counted.passed.0 & counted.watched.0);
+        let counted = cookie_check(&Facts { passed, ..counted });
+        assert_eq!(counted, Some(verdict), "{name}: the counters alone tell");
     }
 }
 
@@ -108,21 +122,16 @@ fn what_is_no_ack_is_nobodys_loss() {
 
 #[test]
 fn what_is_not_watched_proves_nothing() {
-    let null = seen(&[AckFlag, CookieChecked], &[]);
-    for other in [CookieChild, RequestNomem, LsmDenied] {
-        let brief = brief(cookie_check(&without(null, &[other])));
-        assert_eq!(brief, Some((Reason::CookieAckNoRoute, Evidence::Inferred)), "{other:?}");
+    let asked = seen(&[AckFlag, CookieChecked, LsmAsked], &[]);
+    let null = without(seen(&[AckFlag, CookieChecked], &[]), &[LsmAsked, LsmDenied]);
+    for facts in [without(asked, &[CookieChild]), null, without(null, &[RequestNomem])] {
+        let brief = brief(cookie_check(&facts));
+        assert_eq!(brief, Some((Reason::CookieAckNoRoute, Evidence::Inferred)), "{facts:?}");
     }
     let returned = with_cookies(seen(&[AckFlag, ListenerReturned], &[]));
     assert_eq!(
-        brief(cookie_check(&without(returned, &[CookieChecked]))),
+        brief(cookie_check(&uncounted(without(returned, &[CookieChecked])))),
         Some((Reason::CookieAckNoOverflow, Evidence::Inferred))
-    );
-    let failed = with_cookies(seen(&[AckFlag, ListenerReturned], &[SyncookiesFailed]));
-    assert_eq!(
-        brief(cookie_check(&without(failed, &[CookieChecked, CookieInvalid]))),
-        Some((Reason::CookieAckInvalid, Evidence::Observed)),
-        "the counter alone tells"
     );
     let refused = seen(&[CookieChild, ChildCreated, ChildRefused], &[]);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::classify::{request_error, request_removed, request_timer, request_timer_ended};
+use crate::counter::Counter::TcpTimeouts;
 use crate::facts::Milestone::*;
 use crate::reason::Stage;
 
@@ -32,8 +33,18 @@ fn requests_without_a_packet() {
             observed(Reason::RequestListenerGone),
         ),
         (
-            "no listener, or no retry left",
+            "expired, which is counted",
+            without(seen(&[RequestDropped], &[TcpTimeouts]), &[TimedOut]),
+            observed(Reason::RequestExpired),
+        ),
+        (
+            "no listener, which is not",
             without(seen(&[RequestDropped], &[]), &[TimedOut]),
+            observed(Reason::RequestListenerGone),
+        ),
+        (
+            "no listener, or no retry left",
+            uncounted(without(seen(&[RequestDropped], &[]), &[TimedOut])),
             observed(Reason::Unattributed),
         ),
     ];

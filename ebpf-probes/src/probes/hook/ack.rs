@@ -59,6 +59,6 @@ exit!(request_dropped_exit, ctx => {
 });
 passed!(synack_resent, [CheckReq, RequestTimer], SynAckResent);
 exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true!(ctx, RateLimitedReturned)));
-passed!(ack_v4_sent, [CheckReq], AckSent);
-passed!(ack_v6_sent, [CheckReq], AckSent);
+entry!(ack_v4_sent, _ctx => check_req::answered());
+entry!(ack_v6_sent, _ctx => check_req::answered());
 passed!(challenge_sent, [CheckReq], ChallengeSent);

@@ -26,8 +26,6 @@ exit!(cookie_v6_exit_same, ctx => hook::go_on(&ctx, &COOKIE_V4));
 
 exit!(cookie_v4_checked_exit, ctx => checked(address!(ctx, CookieV4CheckedReturned)));
 exit!(cookie_v6_checked_exit, ctx => checked(address!(ctx, CookieV6CheckedReturned)));
-exit!(cookie_request_exit, ctx => request_made(address!(ctx, CookieRequestReturned)));
-exit!(bpf_cookie_request_exit, ctx => request_made(address!(ctx, BpfCookieRequestReturned)));
 passed!(cookie_child, [CookieCheck], CookieChild);
 
 /// `__cookie_v4_check` or `__cookie_v6_check` returned the MSS in the cookie, or 0: an `int`.
@@ -36,13 +34,5 @@ fn checked(mss: Address) {
     slot::pass(Outer::CookieCheck, Milestone::CookieChecked);
     if mss.raw() as u32 == 0 {
         slot::pass(Outer::CookieCheck, Milestone::CookieInvalid);
-    }
-}
-
-/// A request of the cookie was made, or not.
-#[inline(always)]
-fn request_made(request: Address) {
-    if request.is_null() {
-        slot::pass(Outer::CookieCheck, Milestone::RequestNomem);
     }
 }

@@ -11,12 +11,10 @@ passed!(request_timed_out, [RequestTimer], TimedOut);
 exit!(synack_repeated_exit, ctx => request::synack_resent(returned_error!(ctx, SynackRepeatedReturned)));
 exit!(request_cloned_exit, ctx => request::cloned(address!(ctx, RequestClonedReturned)));
 
-entry!(request_error, ctx => request::enter_error(address!(ctx, RequestErrorSk)));
-exit!(request_error_exit, _ctx => slot::shut(Outer::RequestError));
-
-entry!(request_removal, ctx => request::enter_removal(
-    address!(ctx, RemovalSk),
-    address!(ctx, RemovalReq),
+entry!(request_error, ctx => request::enter_error(
+    address!(ctx, RequestErrorSk),
+    value!(ctx, RequestErrorSeq) as u32,
+    value!(ctx, RequestErrorAbort) as u8 != 0,
 ));
 entry!(request_removal_and_put, ctx => request::enter_removal_and_put(
     address!(ctx, RemovalAndPutSk),

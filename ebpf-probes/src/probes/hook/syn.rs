@@ -98,18 +98,22 @@ exit!(flood_action_exit, ctx => slot::pass(
 exit!(request_allocated_exit, ctx => {
     conn_request::allocated(address!(ctx, RequestAllocatedReturned).is_null());
 });
-exit!(lsm_asked_exit, ctx => if returned_error!(ctx, LsmAskedReturned) {
-    slot::pass_innermost(ALLOCATING, Milestone::LsmDenied);
+exit!(lsm_asked_exit, ctx => {
+    slot::pass(Outer::CookieCheck, Milestone::LsmAsked);
+    if returned_error!(ctx, LsmAskedReturned) {
+        slot::pass_innermost(ALLOCATING, Milestone::LsmDenied);
+    }
 });
 exit!(route_v4_exit, ctx => if address!(ctx, RouteV4Returned).is_null() {
     slot::pass(Outer::ConnRequest, Milestone::NoRoute);
 });
 exit!(route_v6_exit, ctx => {
-    if address!(ctx, RouteV6Returned).is_null() {
-        slot::pass(Outer::ConnRequest, Milestone::NoRoute);
-    }
     // IPv6 gives a child its route before it makes it.
     syn_recv_sock::pass(Milestone::RouteAsked);
+    if address!(ctx, RouteV6Returned).is_null() {
+        slot::pass(Outer::ConnRequest, Milestone::NoRoute);
+        syn_recv_sock::pass(Milestone::ChildNoRouteV6);
+    }
 });
 exit!(mptcp_asked_exit, ctx => if returned_error!(ctx, MptcpAskedReturned) {
     slot::pass(Outer::ConnRequest, Milestone::MptcpRefused);

@@ -3,9 +3,12 @@
 use ebpf_probes::{Arg, Milestone};
 
 use super::Kind::{Entry, Return};
-use super::When::{IfPresent, ReturnsBool};
+use super::When::{IfPresent, ReturnsBool, Without, WithoutCounters};
 use super::{Hook, RETURNED, SK, SKB};
 use crate::kernel::fields::Need::Mandatory;
+
+/// What is asked whether a packet out of place is answered, which it then is at once.
+const LIMITED: &[&str] = &["tcp_oow_rate_limited"];
 
 pub(super) const ROWS: &[Hook] = &[
     Hook {
@@ -62,6 +65,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("child_created", Entry)],
         targets: &["tcp_create_openreq_child"],
+        when: WithoutCounters,
         provides: &[Milestone::ChildCreated],
         costs: "that the accept queue refused a last ACK is inferred",
         ..Hook::USUAL
@@ -96,8 +100,8 @@ pub(super) const ROWS: &[Hook] = &[
         ],
         args: &[(Arg::RequestDroppedReturned, RETURNED)],
         when: ReturnsBool,
-        provides: &[Milestone::RequestDropped],
-        costs: "a packet that ended its request is not told from one that was ignored",
+        provides: &[Milestone::RequestDropped, Milestone::RemovalAsked],
+        costs: "a packet that ended its request is not told from one that was ignored, and requests that end otherwise are not seen",
         ..Hook::USUAL
     },
     Hook {
@@ -109,23 +113,25 @@ pub(super) const ROWS: &[Hook] = &[
     },
     Hook {
         programs: &[("rate_limited_exit", Return)],
-        targets: &["tcp_oow_rate_limited"],
+        targets: LIMITED,
         args: &[(Arg::RateLimitedReturned, RETURNED)],
         when: ReturnsBool,
-        provides: &[Milestone::RateLimited],
+        provides: &[Milestone::RateLimited, Milestone::Answered],
         costs: "packets out of place are not told from each other",
         ..Hook::USUAL
     },
     Hook {
         programs: &[("ack_v4_sent", Entry)],
         targets: &["tcp_v4_reqsk_send_ack"],
-        provides: &[Milestone::AckSent],
+        when: Without(LIMITED),
+        provides: &[Milestone::Answered],
         costs: "packets out of place over IPv4 are not told from ones that were ignored",
         ..Hook::USUAL
     },
     Hook {
         programs: &[("ack_v6_sent", Entry)],
         targets: &["tcp_v6_reqsk_send_ack"],
+        when: Without(LIMITED),
         ipv6: true,
         costs: "packets out of place over IPv6 are not told from ones that were ignored",
         ..Hook::USUAL

@@ -5,7 +5,7 @@
 use ebpf_probes::{Arg, Milestone};
 
 use super::Kind::{Entry, Return};
-use super::When::IfPresent;
+use super::When::{IfPresent, WithoutCounters};
 use super::{Hook, RETURNED, SK, SKB, Same};
 
 pub(super) const ROWS: &[Hook] = &[
@@ -37,35 +37,18 @@ pub(super) const ROWS: &[Hook] = &[
         programs: &[("cookie_v4_checked_exit", Return)],
         targets: &["__cookie_v4_check"],
         args: &[(Arg::CookieV4CheckedReturned, RETURNED)],
-        when: IfPresent,
+        when: WithoutCounters,
         provides: &[Milestone::CookieChecked, Milestone::CookieInvalid],
-        costs: "wrong cookies over IPv4 are told by the kernel's counters alone",
+        costs: "cookies over IPv4, wrong ones and none are not told from each other",
         ..Hook::USUAL
     },
     Hook {
         programs: &[("cookie_v6_checked_exit", Return)],
         targets: &["__cookie_v6_check"],
         args: &[(Arg::CookieV6CheckedReturned, RETURNED)],
-        when: IfPresent,
+        when: WithoutCounters,
         ipv6: true,
-        costs: "wrong cookies over IPv6 are told by the kernel's counters alone",
-        ..Hook::USUAL
-    },
-    Hook {
-        programs: &[("cookie_request_exit", Return)],
-        targets: &["cookie_tcp_reqsk_alloc"],
-        args: &[(Arg::CookieRequestReturned, RETURNED)],
-        when: IfPresent,
-        costs: "a cookie for which there was no memory is not told from one without a route",
-        ..Hook::USUAL
-    },
-    // Since 6.8 a BPF program can check cookies of its own.
-    Hook {
-        programs: &[("bpf_cookie_request_exit", Return)],
-        targets: &["cookie_bpf_check"],
-        args: &[(Arg::BpfCookieRequestReturned, RETURNED)],
-        when: IfPresent,
-        costs: "a cookie checked by BPF that MPTCP refused is not told from one without a route",
+        costs: "cookies over IPv6, wrong ones and none are not told from each other",
         ..Hook::USUAL
     },
     Hook {

@@ -4,7 +4,7 @@
 use ebpf_probes::{Arg, Milestone, Reason};
 
 use super::Kind::{Entry, Return};
-use super::When::IfPresent;
+use super::When::{IfPresent, WithoutCounters};
 use super::{Hook, RETURNED, SK};
 
 const REQ: &[&str] = &["req"];
@@ -30,6 +30,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("request_timed_out", Entry)],
         targets: &["tcp_syn_ack_timeout"],
+        when: WithoutCounters,
         provides: &[Milestone::TimedOut],
         costs: "half-open requests that end by their timer are unattributed",
         ..Hook::USUAL
@@ -54,21 +55,16 @@ pub(super) const ROWS: &[Hook] = &[
         ..Hook::USUAL
     },
     Hook {
-        programs: &[("request_error", Entry), ("request_error_exit", Return)],
+        programs: &[("request_error", Entry)],
+        opens: true,
         targets: &["tcp_req_err"],
-        args: &[(Arg::RequestErrorSk, SK)],
+        args: &[
+            (Arg::RequestErrorSk, SK),
+            (Arg::RequestErrorSeq, &["seq"]),
+            (Arg::RequestErrorAbort, &["abort"]),
+        ],
         only_for: &[Reason::RequestIcmpError],
         costs: "half-open requests that an ICMP error ends are not seen",
-        ..Hook::USUAL
-    },
-    Hook {
-        programs: &[("request_removal", Entry)],
-        opens: true,
-        targets: &["inet_csk_reqsk_queue_drop"],
-        args: &[(Arg::RemovalSk, SK), (Arg::RemovalReq, REQ)],
-        only_for: &[Reason::RequestIcmpError, Reason::RequestDestroyed],
-        provides: &[Milestone::RemovalAsked],
-        costs: "half-open requests that are destroyed, or ended by an ICMP error, are not seen",
         ..Hook::USUAL
     },
     Hook {

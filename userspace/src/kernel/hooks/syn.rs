@@ -96,7 +96,7 @@ pub(super) const ROWS: &[Hook] = &[
         programs: &[("lsm_asked_exit", Return)],
         targets: &["security_inet_conn_request"],
         args: &[(Arg::LsmAskedReturned, RETURNED)],
-        provides: &[Milestone::LsmDenied],
+        provides: &[Milestone::LsmDenied, Milestone::LsmAsked],
         costs: "SYNs that a security module refused are unattributed",
         ..Hook::USUAL
     },
@@ -113,9 +113,9 @@ pub(super) const ROWS: &[Hook] = &[
         targets: &["inet6_csk_route_req"],
         args: &[(Arg::RouteV6Returned, RETURNED)],
         ipv6: true,
-        provides: &[Milestone::RouteAsked],
-        costs: "SYNs over IPv6 to whose clients no route leads are unattributed, and that the accept \
-                queue refused a last ACK is inferred",
+        provides: &[Milestone::RouteAsked, Milestone::ChildNoRouteV6],
+        costs: "SYNs over IPv6 to whose clients no route leads are unattributed, and last ACKs whose \
+                connection has none count as out of memory",
         ..Hook::USUAL
     },
     // Without MPTCP there is nobody to refuse for its sake.

@@ -80,7 +80,7 @@ impl Model<'_> {
             ],
         );
         making.structure("tcp_sock", &[("ao_info", pointer)]);
-        making.structure("tcp_request_sock", &[("rcv_isn", int)]);
+        making.structure("tcp_request_sock", &[("rcv_isn", int), ("snt_isn", int)]);
         let fast = making.structure("", &[("qlen", int), ("max_qlen", int)]);
         let queue = making.structure(
             "",
@@ -145,6 +145,8 @@ impl Model<'_> {
             ("TCPDEFERACCEPTDROP", 100),
             ("TSECRREJECTED", 101),
             ("TCPFASTOPENLISTENOVERFLOW", 102),
+            ("SYNCOOKIESRECV", 3),
+            ("TCPTIMEOUTS", 50),
         ];
         let names: Vec<_> =
             counters.iter().map(|(name, at)| (format!("LINUX_MIB_{name}"), *at)).collect();

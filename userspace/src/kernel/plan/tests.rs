@@ -30,16 +30,24 @@ fn a_kernel_that_has_everything_needs_nothing_else() {
     assert!(plan.missing.is_empty() && plan.unknown.is_empty() && plan.uncounted.is_none());
     assert!(plan.inferred.is_empty() && plan.unobservable.is_empty());
     let programs: usize = hooks::all().map(|hook| hook.programs.len()).sum();
-    // One row is for kernels that queue without saying so, one for those without counters, and
-    // one, of two programs, for those that test signatures in a function per family. The return of
-    // tcp_conn_request is seen by those of its callers.
-    assert_eq!(plan.probes.len(), programs - 5);
+    // One row is for kernels that queue without saying so, five for those without counters, two for
+    // those that do not say whether a packet is answered, and one, of two programs, for those that
+    // test signatures in a function per family. The return of tcp_conn_request is seen by those of
+    // its callers.
+    assert_eq!(plan.probes.len(), programs - 11);
     assert!(plan.layout.fields.iter().all(|slot| *slot != ABSENT));
-    assert_eq!(plan.config.counters, [160, 168, 600, 32, 800, 216, 8, 808, 816]);
+    assert_eq!(plan.config.counters, [160, 168, 600, 32, 800, 216, 8, 808, 816, 24, 400]);
     assert_eq!(plan.config.percpu_pointers, 48);
     let provided = hooks::all().flat_map(|hook| hook.provides).copied();
     let unwatched: Vec<_> = provided.filter(|&milestone| !plan.watches(milestone)).collect();
-    assert_eq!(unwatched, [Milestone::SynAckMade], "counters make it needless");
+    let counted = [
+        Milestone::SynAckMade,
+        Milestone::ChildCreated,
+        Milestone::CookieChecked,
+        Milestone::CookieInvalid,
+        Milestone::TimedOut,
+    ];
+    assert_eq!(unwatched, counted, "counters make them needless");
 }
 
 #[test]
@@ -163,23 +171,12 @@ const COSTS: &[Costs] = &[
     ("v6_conn_request", "tcp_v6_conn_request", &[], &[SynV4MappedSource]),
     ("v6_syn_recv_sock", "tcp_v6_syn_recv_sock", &[], &[]),
     ("flood_action_exit", "tcp_syn_flood_action", &[], &[]),
-    (
-        "request_allocated_exit",
-        "inet_reqsk_alloc",
-        &[CookieAckNoRoute],
-        &[SynNomem, CookieAckNomem],
-    ),
+    ("request_allocated_exit", "inet_reqsk_alloc", &[], &[SynNomem]),
     ("peer_proven_exit", "tcp_peer_is_proven", &[], &[SynBacklogReserved]),
-    (
-        "child_created",
-        "tcp_create_openreq_child",
-        &[AcceptQueueFullAck, AcceptQueueFullAckRst, AckChildNoRoute, CookieAckAcceptQueueFull],
-        &[AckChildNomem, CookieAckChildFailed, CookieAckDupChild],
-    ),
     (
         "route_v6_exit",
         "inet6_csk_route_req",
-        &[AcceptQueueFullAck, AcceptQueueFullAckRst, CookieAckAcceptQueueFull],
+        &[AckChildNomem, CookieAckChildFailed],
         &[AckChildNoRoute],
     ),
     (
@@ -195,6 +192,7 @@ const COSTS: &[Costs] = &[
         &[
             AcceptQueueFullAckRst,
             RequestClientRst,
+            RequestIcmpError,
             AckListenerGone,
             RequestListenerGone,
             RequestDestroyed,
@@ -206,7 +204,7 @@ const COSTS: &[Costs] = &[
     (
         "synack_resent",
         "tcp_rtx_synack",
-        &[RequestExpired],
+        &[RequestExpired, SynRetransmit],
         &[SynackSendFailed, SynackRetransmit, RequestSynackRtxFailed],
     ),
     (
@@ -216,20 +214,12 @@ const COSTS: &[Costs] = &[
         &[SynRetransmitRatelimited, AckPaws, AckTsecr, AckOutOfWindow],
     ),
     (
-        "ack_v4_sent",
-        "tcp_v4_reqsk_send_ack",
-        &[AckFlagMissing, AckDeferred],
-        &[AckPaws, AckTsecr, AckOutOfWindow],
-    ),
-    ("ack_v6_sent", "tcp_v6_reqsk_send_ack", &[], &[]),
-    (
         "lsm_asked_exit",
         "security_inet_conn_request",
         &[CookieAckNoRoute],
         &[SynLsmDenied, CookieAckLsm],
     ),
-    ("request_timed_out", "tcp_syn_ack_timeout", &[], &[RequestListenerGone, RequestExpired]),
-    ("request_removal", "inet_csk_reqsk_queue_drop", &[], &[RequestIcmpError, RequestDestroyed]),
+    ("request_error", "tcp_req_err", &[], &[RequestIcmpError]),
     ("request_destroyed", "tcp_abort", &[], &[RequestDestroyed]),
     (
         "child_forgotten",
@@ -256,6 +246,13 @@ fn a_missing_hook_costs_what_the_decision_tables_say() {
     for reason in [AcceptQueueFullSyn, SynQueueFull] {
         assert!(plan.inferred.contains(&reason), "{reason:?}");
     }
+    let uncounted = ["LINUX_MIB_LISTENDROPS", "tcp_create_openreq_child"];
+    let plan = Model { without: &uncounted, ..Model::default() }.plan().unwrap();
+    assert_eq!(missing(&plan), ["child_created"]);
+    assert!(plan.inferred.contains(&AcceptQueueFullAck), "{:?}", plan.inferred);
+    assert!(plan.unobservable.contains(&AckChildNomem), "{:?}", plan.unobservable);
+    let silent = Model { without: &["tcp_oow_rate_limited"], ..Model::default() }.plan().unwrap();
+    assert!(programs(&silent).contains(&"ack_v4_sent") && silent.watches(Milestone::Answered));
     // Where the way tells, nobody needs to see whether there was an answer.
     let unanswered = ["LINUX_MIB_LISTENDROPS", "tcp_make_synack"];
     let plan = Model { without: &unanswered, ..Model::default() }.plan().unwrap();
@@ -321,9 +318,8 @@ fn only_the_judges_of_a_call_are_no_milestones() {
         twice("cookie_v4_check"),
         twice("cookie_v6_check"),
         twice("reqsk_timer_handler"),
-        twice("tcp_req_err"),
     ];
-    let opened = ["inet_csk_reqsk_queue_drop", "inet_csk_reqsk_queue_drop_and_put"];
+    let opened = ["tcp_req_err", "inet_csk_reqsk_queue_drop_and_put"];
     let before = [
         twice("tcp_v4_rcv"),
         twice("tcp_v6_rcv"),

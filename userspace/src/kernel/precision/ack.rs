@@ -4,10 +4,10 @@ use ebpf_probes::Counter::{
     EmbryonicRsts, ListenDrops, ListenOverflows, PawsEstab, TcpDeferAcceptDrop, TsEcrRejected,
 };
 use ebpf_probes::Milestone::{
-    AckFlag, AckSent, ChallengeSent, ChildCreated, ChildForgotten, ChildKeyFailed, ChildNoRoute,
-    ChildRefused, CloneFailed, DefersAccept, ListenerReturned, PortNotInherited, RateLimited,
-    RequestCloned, RequestDropped, RequestStolen, ResetReceived, RouteAsked, SynAckResent, SynFlag,
-    SynRepeated,
+    AckFlag, Answered, ChallengeSent, ChildCreated, ChildForgotten, ChildKeyFailed, ChildNoRoute,
+    ChildNoRouteV6, ChildRefused, CloneFailed, DefersAccept, ListenerReturned, PortNotInherited,
+    RateLimited, RequestCloned, RequestDropped, RequestStolen, ResetReceived, RouteAsked,
+    SynAckResent, SynFlag, SynRepeated,
 };
 use ebpf_probes::{Milestone, Reason};
 
@@ -40,14 +40,14 @@ pub(super) const CASES: &[Case] = &[
         ..ACK
     },
     ack(Reason::AckBadNumber, &[AckFlag, ListenerReturned]),
-    Case { moved: &[PawsEstab], ..ack(Reason::AckPaws, &[AckFlag, AckSent]) },
+    Case { moved: &[PawsEstab], ..ack(Reason::AckPaws, &[AckFlag, Answered]) },
     Case { moved: &[PawsEstab], ..ack(Reason::AckPaws, &[AckFlag, RateLimited]) },
-    Case { moved: &[TsEcrRejected], ..ack(Reason::AckTsecr, &[AckFlag, AckSent]) },
+    Case { moved: &[TsEcrRejected], ..ack(Reason::AckTsecr, &[AckFlag, Answered]) },
     Case { moved: &[TsEcrRejected], ..ack(Reason::AckTsecr, &[AckFlag, RateLimited]) },
-    ack(Reason::AckOutOfWindow, &[AckFlag, AckSent]),
+    ack(Reason::AckOutOfWindow, &[AckFlag, Answered]),
     ack(Reason::AckOutOfWindow, &[AckFlag, RateLimited]),
     ack(Reason::SynRetransmitRatelimited, &[SynFlag, SynRepeated, RateLimited]),
-    ack(Reason::SynRetransmit, &[SynFlag, SynRepeated, SynAckResent]),
+    ack(Reason::SynRetransmit, &[SynFlag, SynRepeated, Answered, SynAckResent]),
     ack(Reason::RstOutOfWindow, &[ResetReceived]),
     ack(Reason::RstInexact, &[ResetReceived, ChallengeSent]),
     Case {
@@ -59,7 +59,7 @@ pub(super) const CASES: &[Case] = &[
     Case { moved: &[TcpDeferAcceptDrop], ..ack(Reason::AckDeferred, &[AckFlag, DefersAccept]) },
     no_child(Reason::AckChildNomem, &[AckFlag, ChildCreated, ChildRefused]),
     no_child(Reason::AckChildNoRoute, &[AckFlag, ChildCreated, ChildNoRoute, ChildRefused]),
-    no_child(Reason::AckChildNoRoute, &[AckFlag, RouteAsked, ChildRefused]),
+    no_child(Reason::AckChildNoRoute, &[AckFlag, RouteAsked, ChildNoRouteV6, ChildRefused]),
     no_child(
         Reason::AckChildKey,
         &[AckFlag, ChildCreated, ChildKeyFailed, PortNotInherited, ChildRefused],

@@ -1,9 +1,9 @@
 //! How refused ACKs without a request show.
 
-use ebpf_probes::Counter::{ListenDrops, ListenOverflows, SyncookiesFailed};
+use ebpf_probes::Counter::{self, ListenDrops, ListenOverflows, SyncookiesFailed, SyncookiesRecv};
 use ebpf_probes::Milestone::{
     AckFlag, ChildCreated, ChildNoRoute, ChildRefused, CookieChecked, CookieChild, CookieInvalid,
-    ListenerReturned, LsmDenied, NumberRefused, PortNotInherited, RequestNomem,
+    ListenerReturned, LsmAsked, LsmDenied, NumberRefused, PortNotInherited, RequestNomem,
 };
 use ebpf_probes::{Milestone, Reason};
 
@@ -15,8 +15,13 @@ const fn cookie(reason: Reason, passed: &'static [Milestone]) -> Case {
     Case { reason, passed, ..COOKIE }
 }
 
+/// The cookie was good.
+const fn good(reason: Reason, passed: &'static [Milestone], moved: &'static [Counter]) -> Case {
+    Case { moved, ..cookie(reason, passed) }
+}
+
 const fn no_child(passed: &'static [Milestone]) -> Case {
-    Case { moved: &[ListenDrops], ..cookie(Reason::CookieAckChildFailed, passed) }
+    good(Reason::CookieAckChildFailed, passed, &[SyncookiesRecv, ListenDrops])
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -29,25 +34,46 @@ pub(super) const CASES: &[Case] = &[
             &[AckFlag, CookieChecked, CookieInvalid, ListenerReturned],
         )
     },
-    cookie(Reason::CookieAckTsBad, &[AckFlag, CookieChecked, ListenerReturned]),
+    good(Reason::CookieAckTsBad, &[AckFlag, CookieChecked, ListenerReturned], &[SyncookiesRecv]),
     cookie(Reason::AckBadNumber, &[AckFlag, NumberRefused, ListenerReturned]),
-    cookie(Reason::CookieAckNomem, &[AckFlag, CookieChecked, RequestNomem]),
-    cookie(Reason::CookieAckLsm, &[AckFlag, CookieChecked, LsmDenied]),
-    cookie(Reason::CookieAckNoRoute, &[AckFlag, CookieChecked]),
+    good(Reason::CookieAckNomem, &[AckFlag, CookieChecked, RequestNomem], &[SyncookiesRecv]),
+    good(Reason::CookieAckLsm, &[AckFlag, CookieChecked, LsmAsked, LsmDenied], &[SyncookiesRecv]),
+    good(Reason::CookieAckNoRoute, &[AckFlag, CookieChecked, LsmAsked], &[SyncookiesRecv]),
     Case {
-        moved: &[ListenDrops, ListenOverflows],
         lengths: (LIMIT + 1, 0),
-        ..cookie(
+        ..good(
             Reason::CookieAckAcceptQueueFull,
-            &[AckFlag, CookieChecked, CookieChild, ChildRefused],
+            &[AckFlag, CookieChecked, LsmAsked, CookieChild, ChildRefused],
+            &[SyncookiesRecv, ListenDrops, ListenOverflows],
         )
     },
-    no_child(&[AckFlag, CookieChecked, CookieChild, ChildCreated, ChildRefused]),
-    no_child(&[AckFlag, CookieChecked, CookieChild, ChildCreated, ChildNoRoute, ChildRefused]),
-    no_child(&[AckFlag, CookieChecked, CookieChild, ChildCreated, PortNotInherited, ChildRefused]),
-    cookie(
+    no_child(&[AckFlag, CookieChecked, LsmAsked, CookieChild, ChildCreated, ChildRefused]),
+    no_child(&[
+        AckFlag,
+        CookieChecked,
+        LsmAsked,
+        CookieChild,
+        ChildCreated,
+        ChildNoRoute,
+        ChildRefused,
+    ]),
+    no_child(&[
+        AckFlag,
+        CookieChecked,
+        LsmAsked,
+        CookieChild,
+        ChildCreated,
+        PortNotInherited,
+        ChildRefused,
+    ]),
+    good(
         Reason::CookieAckDupChild,
-        &[AckFlag, CookieChecked, CookieChild, ChildCreated, ChildRefused],
+        &[AckFlag, CookieChecked, LsmAsked, CookieChild, ChildCreated, ChildRefused],
+        &[SyncookiesRecv],
     ),
-    cookie(Reason::CookieAckListenerClosing, &[AckFlag, CookieChecked, CookieChild, ChildCreated]),
+    good(
+        Reason::CookieAckListenerClosing,
+        &[AckFlag, CookieChecked, LsmAsked, CookieChild, ChildCreated],
+        &[SyncookiesRecv],
+    ),
 ];

@@ -1,5 +1,6 @@
 //! How requests show that end without a packet of their client.
 
+use ebpf_probes::Counter::TcpTimeouts;
 use ebpf_probes::Milestone::{RemovalAsked, RequestCloned, RequestDropped, SynAckResent, TimedOut};
 use ebpf_probes::{Facts, Milestone, Reason, Verdict, request_removed};
 
@@ -15,12 +16,18 @@ const fn case(
 
 pub(super) const CASES: &[Case] = &[
     case(Reason::RequestListenerGone, ebpf_probes::request_timer, &[RequestDropped]),
-    case(Reason::RequestExpired, ebpf_probes::request_timer, &[TimedOut, RequestDropped]),
-    case(
-        Reason::RequestSynackRtxFailed,
-        ebpf_probes::request_timer,
-        &[TimedOut, SynAckResent, RequestDropped],
-    ),
+    Case {
+        moved: &[TcpTimeouts],
+        ..case(Reason::RequestExpired, ebpf_probes::request_timer, &[TimedOut, RequestDropped])
+    },
+    Case {
+        moved: &[TcpTimeouts],
+        ..case(
+            Reason::RequestSynackRtxFailed,
+            ebpf_probes::request_timer,
+            &[TimedOut, SynAckResent, RequestDropped],
+        )
+    },
     case(Reason::RequestMigrated, ebpf_probes::request_timer_ended, &[RequestCloned]),
     case(Reason::RequestIcmpError, ebpf_probes::request_error, &[RemovalAsked]),
     case(

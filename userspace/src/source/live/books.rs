@@ -85,7 +85,7 @@ pub(super) fn moved(
         .iter()
         .filter(|(netns, delta)| dropped.contains(netns) || delta.as_ref().is_some_and(refused));
     let rows = told.flat_map(|(&netns, &delta)| {
-        Counter::ALL.iter().map(move |&counter| {
+        Counter::OF_DROPS.iter().map(move |&counter| {
             let slot = counter as usize;
             let between = [before, &now.in_flight].map(|by| by.get(&netns));
             NetnsCounter {

@@ -15,7 +15,7 @@ use super::LiveError;
 use crate::source::Total;
 
 /// How far the named events moved each counter of a namespace.
-type Explained = [u64; Counter::COUNT];
+type Explained = [u64; Counter::OF_DROPS.len()];
 
 /// How much was explained by what came between; namespaces where that is nothing are left out.
 pub(super) type InFlight = BTreeMap<u32, Explained>;
@@ -100,7 +100,7 @@ fn explained(rows: &[Total]) -> BTreeMap<u32, Explained> {
     for row in rows {
         let Some(netns) = row.bucket.listener.netns else { continue };
         let sums = explained.entry(netns).or_default();
-        for &counter in Counter::ALL.iter().filter(|&&counter| row.bucket.moves.has(counter)) {
+        for &counter in Counter::OF_DROPS.iter().filter(|&&counter| row.bucket.moves.has(counter)) {
             sums[counter as usize] += row.count;
         }
     }
