@@ -48,31 +48,35 @@ pub(crate) fn exit_wrapper(outer: Outer, function: Function) {
     }
 }
 
-/// The same where its entry is not hooked either. The call may be that of another wrapper, which has
-/// gone on here.
+/// The same where its entry is not hooked either.
 #[inline(always)]
-pub(crate) fn exit_whole(
-    outer: Outer,
-    (function, other): (Function, Function),
-    sk: Address,
-    skb: Address,
-) {
+pub(crate) fn exit_whole(outer: Outer, function: Function, sk: Address, skb: Address) {
+    if let Some(slot) = slot::take(Outer::ConnRequest, skb) {
+        judge(slot);
+    } else if !is_handed_on(outer, skb) {
+        exit_alone(outer, function, sk, skb);
+    }
+}
+
+/// The same of `tcp_v4_conn_request`. The call may be that of another wrapper, which has gone on here.
+#[inline(always)]
+pub(crate) fn exit_any(sk: Address, skb: Address) {
     if let Some(slot) = slot::take(Outer::ConnRequest, skb) {
         judge(slot);
         return;
     }
-    let function = if slot::is_expected(outer, skb) { other } else { function };
-    // What the IPv6 wrapper handed on to the IPv4 one is judged already.
-    let handed_on = matches!(outer, Outer::V6ConnRequest) && packet::is_v4(skb);
-    if handed_on || ARMED.get() == 0 {
-        return;
-    }
-    let Some(slot) = slot::open(outer, sk, skb) else { return };
-    slot::shut(outer);
-    judge_wrapper(slot, function);
+    let function = match slot::expected(Outer::V4ConnRequest, skb) {
+        Some(cause) if cause == Function::TcpV6ConnRequest as u32 => Function::TcpV6ConnRequest,
+        Some(cause) if cause == Function::SubflowV4ConnRequest as u32 => {
+            Function::SubflowV4ConnRequest
+        }
+        Some(_) => Function::SubflowV6ConnRequest,
+        None => Function::TcpV4ConnRequest,
+    };
+    exit_alone(Outer::V4ConnRequest, function, sk, skb);
 }
 
-/// The same, by way of the other wrapper's program.
+/// The same of another wrapper, by way of the program of `tcp_v4_conn_request`.
 #[inline(always)]
 pub(crate) fn exit_same(
     outer: Outer,
@@ -84,9 +88,29 @@ pub(crate) fn exit_same(
     let inner = slot::current(Outer::ConnRequest);
     // It is the wrapper itself that is judged.
     if inner.is_none_or(|slot| slot.skb != skb) {
-        slot::expect(outer, skb, function as u32);
+        if is_handed_on(outer, skb) {
+            return;
+        }
+        slot::expect(Outer::V4ConnRequest, skb, function as u32);
     }
     hook::go_on(ctx, same);
+}
+
+/// Whether it is judged already, because an IPv6 wrapper handed it on to its IPv4 twin.
+#[inline(always)]
+fn is_handed_on(outer: Outer, skb: Address) -> bool {
+    matches!(outer, Outer::V6ConnRequest) && packet::is_v4(skb)
+}
+
+/// A SYN never reached `tcp_conn_request`.
+#[inline(always)]
+fn exit_alone(outer: Outer, function: Function, sk: Address, skb: Address) {
+    if ARMED.get() == 0 {
+        return;
+    }
+    let Some(slot) = slot::open(outer, sk, skb) else { return };
+    slot::shut(outer);
+    judge_wrapper(slot, function);
 }
 
 #[inline(always)]

@@ -170,13 +170,13 @@ pub(crate) fn expect(outer: Outer, skb: Address, cause: u32) {
     }
 }
 
-/// Whether this packet was left to this call; it is not any more.
+/// Why this packet was left to this call, if it was; it is not any more.
 #[inline(always)]
-pub(crate) fn is_expected(outer: Outer, skb: Address) -> bool {
-    let Some(slot) = slot(outer) else { return false };
+pub(crate) fn expected(outer: Outer, skb: Address) -> Option<u32> {
+    let slot = slot(outer)?;
     let expected = slot.expected == skb;
     slot.expected = Address::NULL;
-    expected
+    expected.then_some(slot.cause)
 }
 
 /// Notes a call that is not judged, so that its exit is not taken for one without entry.

@@ -130,7 +130,7 @@ pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let clients = Clients::take(&mut ebpf)?;
     let application = Application::take(&mut ebpf, settings.asked)?;
     let namespaces = Namespaces::enumerate();
-    let mut opened = Opened { table: &table, namespaces: &namespaces };
+    let mut opened = Opened { table: &table, namespaces: &namespaces, unarmed: Some(&mut ebpf) };
     let Steady { rows, counters, in_flight } =
         steady::read(&mut opened, namespaces.inums(), READINGS)?;
     let baseline = Baseline::new(counters, &namespaces);

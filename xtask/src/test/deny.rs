@@ -1,4 +1,5 @@
-//! Licences, sources and duplicates of all dependencies, checked by cargo-deny without a network.
+//! Licences, sources and duplicates of all dependencies, checked by cargo-deny without a network,
+//! once they are there.
 //!
 //! Its fourth check, advisories, needs a database that is fetched anew each time; a test must not
 //! depend on that.
@@ -15,6 +16,9 @@ const VERSION: &str = "0.20.2";
 
 /// Holds the dependencies against `deny.toml`.
 pub(crate) fn check() -> Result<()> {
+    let mut fetch = artifact::cargo();
+    // It wants to see those of other systems too, which no build here has asked for.
+    visible(fetch.args(["fetch", "--locked", "--quiet"]))?;
     let mut command = Command::new(program()?);
     command.current_dir(bpf::workspace());
     // All features: the command line tool's own view of the tree is the default features only.

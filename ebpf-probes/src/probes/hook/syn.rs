@@ -15,9 +15,6 @@ const QUEUEING: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnReq
 /// `v4_conn_request_whole`.
 #[map]
 static V4_WHOLE: Same = Same::with_max_entries(1, 0);
-/// `v6_conn_request_whole`.
-#[map]
-static V6_WHOLE: Same = Same::with_max_entries(1, 0);
 
 entry!(v4_conn_request, ctx => conn_request::enter_wrapper(
     Outer::V4ConnRequest,
@@ -47,21 +44,26 @@ entry!(subflow_v6_conn_request, ctx => conn_request::enter_wrapper(
 ));
 exit!(subflow_v6_conn_request_exit, _ctx =>
     conn_request::exit_wrapper(Outer::V6ConnRequest, Function::SubflowV6ConnRequest));
-exit!(v4_conn_request_whole, ctx => conn_request::exit_whole(
-    Outer::V4ConnRequest,
-    (Function::TcpV4ConnRequest, Function::SubflowV4ConnRequest),
+exit!(v4_conn_request_whole, ctx => conn_request::exit_any(
     address!(ctx, V4ConnRequestSk),
     address!(ctx, V4ConnRequestSkb),
 ));
 exit!(v6_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V6ConnRequest,
-    (Function::TcpV6ConnRequest, Function::SubflowV6ConnRequest),
+    Function::TcpV6ConnRequest,
     address!(ctx, V6ConnRequestSk),
     address!(ctx, V6ConnRequestSkb),
 ));
+exit!(v6_conn_request_same, ctx => conn_request::exit_same(
+    Outer::V6ConnRequest,
+    Function::TcpV6ConnRequest,
+    address!(ctx, V6ConnRequestSkb),
+    &ctx,
+    &V4_WHOLE,
+));
 exit!(subflow_v4_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V4ConnRequest,
-    (Function::SubflowV4ConnRequest, Function::SubflowV4ConnRequest),
+    Function::SubflowV4ConnRequest,
     address!(ctx, SubflowV4Sk),
     address!(ctx, SubflowV4Skb),
 ));
@@ -74,7 +76,7 @@ exit!(subflow_v4_conn_request_same, ctx => conn_request::exit_same(
 ));
 exit!(subflow_v6_conn_request_whole, ctx => conn_request::exit_whole(
     Outer::V6ConnRequest,
-    (Function::SubflowV6ConnRequest, Function::SubflowV6ConnRequest),
+    Function::SubflowV6ConnRequest,
     address!(ctx, SubflowV6Sk),
     address!(ctx, SubflowV6Skb),
 ));
@@ -83,7 +85,7 @@ exit!(subflow_v6_conn_request_same, ctx => conn_request::exit_same(
     Function::SubflowV6ConnRequest,
     address!(ctx, SubflowV6Skb),
     &ctx,
-    &V6_WHOLE,
+    &V4_WHOLE,
 ));
 entry!(conn_request, ctx => conn_request::enter(
     address!(ctx, ConnRequestSk),

@@ -7,6 +7,14 @@ use super::When::{IfPresent, ReturnsBool, ReturnsVoid, Where, WithoutCounters};
 use super::{Hook, RETURNED, SK, SKB, Same};
 use crate::kernel::fields::Need::Mandatory;
 
+/// What the wrappers have in common.
+const WRAPPER: Same = Same {
+    program: "",
+    target: "tcp_v4_conn_request",
+    other: "v4_conn_request_whole",
+    map: "V4_WHOLE",
+};
+
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("conn_request", Entry), ("conn_request_exit", Return)],
@@ -36,6 +44,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v6_conn_request", Entry), ("v6_conn_request_exit", Return)],
         alone: Some(("v6_conn_request_whole", Return)),
+        same: Some(Same { program: "v6_conn_request_same", ..WRAPPER }),
         targets: &["tcp_v6_conn_request"],
         args: &[(Arg::V6ConnRequestSk, SK), (Arg::V6ConnRequestSkb, SKB)],
         ipv6: true,
@@ -46,12 +55,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("subflow_v4_conn_request", Entry), ("subflow_v4_conn_request_exit", Return)],
         alone: Some(("subflow_v4_conn_request_whole", Return)),
-        same: Some(Same {
-            program: "subflow_v4_conn_request_same",
-            target: "tcp_v4_conn_request",
-            other: "v4_conn_request_whole",
-            map: "V4_WHOLE",
-        }),
+        same: Some(Same { program: "subflow_v4_conn_request_same", ..WRAPPER }),
         targets: &["subflow_v4_conn_request"],
         args: &[(Arg::SubflowV4Sk, SK), (Arg::SubflowV4Skb, SKB)],
         when: Where("mptcp_sock"),
@@ -61,12 +65,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("subflow_v6_conn_request", Entry), ("subflow_v6_conn_request_exit", Return)],
         alone: Some(("subflow_v6_conn_request_whole", Return)),
-        same: Some(Same {
-            program: "subflow_v6_conn_request_same",
-            target: "tcp_v6_conn_request",
-            other: "v6_conn_request_whole",
-            map: "V6_WHOLE",
-        }),
+        same: Some(Same { program: "subflow_v6_conn_request_same", ..WRAPPER }),
         targets: &["subflow_v6_conn_request"],
         args: &[(Arg::SubflowV6Sk, SK), (Arg::SubflowV6Skb, SKB)],
         when: Where("mptcp_sock"),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use ebpf_probes::Counter;
 use rustix::thread::{MembarrierCommand, membarrier};
 
+use super::programs::Attached;
 use super::steady::{Books, InFlight, Steady};
 use super::table::Table;
 use super::{Live, LiveError};
@@ -20,6 +21,8 @@ const REFUSALS: [Counter; 3] =
 pub(super) struct Opened<'a> {
     pub(super) table: &'a Table,
     pub(super) namespaces: &'a Namespaces,
+    /// The probes, if they are still to be armed: that comes before the counters are read.
+    pub(super) unarmed: Option<&'a mut Attached>,
 }
 
 impl Books for Opened<'_> {
@@ -35,6 +38,9 @@ impl Books for Opened<'_> {
 
     fn settle(&mut self) -> Result<(), LiveError> {
         settle();
+        if let Some(attached) = self.unarmed.take() {
+            attached.arm()?;
+        }
         Ok(())
     }
 }
@@ -66,7 +72,7 @@ impl Books for Running<'_> {
 /// Waits until every CPU is done with the packet that it is at: the network stack's code runs
 /// within RCU's read-side sections, and this command waits for all of these. Where the kernel does
 /// not know it (CPUs without ticks), the next look at the totals still comes a moment later.
-pub(super) fn settle() {
+fn settle() {
     let _ = membarrier(MembarrierCommand::Global);
 }
 

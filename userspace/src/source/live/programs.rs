@@ -18,7 +18,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::hook::{Hook, Hooked};
 use super::hooking::{self, WORKERS};
-use super::{application, books, kinds, open, table};
+use super::{application, kinds, open, table};
 use crate::kernel::{GoesOn, Plan, PlannedProbe};
 use crate::source::Settings;
 
@@ -66,7 +66,8 @@ pub enum ProgramsError {
     },
 }
 
-/// Loads the object and hooks every probe of the plan.
+/// Loads the object and hooks every probe of the plan. What they see is to be settled then, and they
+/// to be armed.
 ///
 /// # Errors
 /// The first refusal; nothing stays attached then.
@@ -98,12 +99,8 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     let found = arrays(&mut ebpf, &plan.probes)?;
     let mut attached = Attached { ebpf, found };
     hooking::hook(attached.hooks(&plan.probes)?, &types)?;
-    let armed = thread::scope(|scope| {
-        // To give their memory back takes the kernel as long as it takes to wait.
-        scope.spawn(|| drop(types));
-        if plan.config.whole == 0 { Ok(()) } else { attached.arm() }
-    });
-    armed.map_err(ProgramsError::Writing)?;
+    // To give their memory back takes the kernel long, and nobody waits for it.
+    thread::spawn(|| drop(types));
     Ok(attached)
 }
 
@@ -126,7 +123,8 @@ pub(crate) fn loader<'a>() -> EbpfLoader<'a> {
 /// The maps in which programs find those that they go on with, by the names of the latter.
 fn arrays(ebpf: &mut Ebpf, probes: &[PlannedProbe]) -> Result<Arrays, ProgramsError> {
     let found = probes.iter().filter_map(|probe| probe.goes_on);
-    let found = found.map(|GoesOn { program, map }| {
+    let found: HashMap<_, _> = found.map(|GoesOn { program, map }| (program, map)).collect();
+    let found = found.into_iter().map(|(program, map)| {
         let map = ebpf.take_map(map).ok_or(MapError::InvalidName { name: map.to_owned() })?;
         Ok((program, ProgramArray::try_from(map)?))
     });
@@ -173,13 +171,14 @@ impl Attached {
     }
 
     /// Lets the programs draw conclusions from what they did not see. Calls that came before all
-    /// was hooked are over then.
-    fn arm(&mut self) -> Result<(), MapError> {
+    /// was hooked must be over.
+    pub(super) fn arm(&mut self) -> Result<(), ProgramsError> {
         const ARMED: &str = ".data.armed";
-        books::settle();
-        let map =
-            self.ebpf.map_mut(ARMED).ok_or(MapError::InvalidName { name: ARMED.to_owned() })?;
-        Array::try_from(map)?.set(0, 1_u64, 0)
+        let map = self.ebpf.map_mut(ARMED);
+        let map = map.ok_or(MapError::InvalidName { name: ARMED.to_owned() });
+        map.and_then(Array::try_from)
+            .and_then(|mut map| map.set(0, 1_u64, 0))
+            .map_err(ProgramsError::Writing)
     }
 }
 

@@ -92,8 +92,9 @@ fn a_program_goes_on_with_that_of_a_function_of_the_same_prototype() {
         short
     };
     let expected = [
+        ("v6_conn_request_same", "v4_conn_request_whole", true),
         ("subflow_v4_conn_request_same", "v4_conn_request_whole", true),
-        ("subflow_v6_conn_request_same", "v6_conn_request_whole", true),
+        ("subflow_v6_conn_request_same", "v4_conn_request_whole", true),
         ("cookie_v6_exit_same", "cookie_v4_exit", true),
     ];
     assert_eq!(short(Model::default(), Choice::Auto), expected);
@@ -102,7 +103,7 @@ fn a_program_goes_on_with_that_of_a_function_of_the_same_prototype() {
     assert_eq!(short(Model::default(), Choice::Kprobe), []);
     // What it would go on with is not there.
     let lacking = Model { without: &["cookie_v4_check"], ..Model::default() };
-    assert_eq!(short(lacking, Choice::Auto), expected[..2]);
+    assert_eq!(short(lacking, Choice::Auto), expected[..3]);
 }
 
 fn plan_of_several(model: Model<'_>, choice: Choice) -> Plan {
