@@ -169,6 +169,8 @@ pub enum Arg {
     SynackRepeatedReturned,
     /// what `inet_reqsk_clone` returned
     RequestClonedReturned,
+    /// the same
+    RequestMovedReturned,
     /// what `sk_filter_trim_cap` returned
     FilterEnteredReturned,
     /// what `__xfrm_policy_check` returned

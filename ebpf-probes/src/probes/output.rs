@@ -127,13 +127,6 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
     }
 }
 
-/// Whether anything comes of such an event. Where that is known beforehand the verifier has nothing
-/// to verify of what would tell of it.
-#[inline(always)]
-pub(crate) fn matters(reason: Reason) -> bool {
-    is_wanted(reason) || !reason.moves().is_empty()
-}
-
 #[inline(always)]
 fn is_wanted(reason: Reason) -> bool {
     !reason.is_notice() || read::filter().notices(reason)

@@ -63,11 +63,17 @@ pub(crate) fn enter_timer(timer: Address) {
 /// It returned.
 #[inline(always)]
 pub(crate) fn exit_timer() {
-    let Some(slot) = slot::close(Outer::RequestTimer) else { return };
-    if !output::matters(Reason::RequestMigrated) {
-        return;
-    }
+    slot::close(Outer::RequestTimer);
+}
+
+/// The same, where it is wanted to know what other listener went on with the request. Whether its
+/// slot is closed by now does not matter.
+#[inline(always)]
+pub(crate) fn migrated() {
+    let Some(slot) = slot::latest(Outer::RequestTimer) else { return };
     if let Some(verdict) = request_timer_ended(&slot.facts) {
+        // Another call here may be one that nobody opens a slot for.
+        slot.facts.passed = Milestones(0);
         output::report(slot, &verdict, Function::ReqskTimerHandler);
     }
 }
@@ -110,17 +116,24 @@ pub(crate) fn cloned(clone: Address) {
         return;
     }
     slot::pass(Outer::CheckReq, Milestone::RequestCloned);
-    let sk = read::pointer(clone, Field::RequestListener);
     if let Some(slot) = slot::current(Outer::RequestTimer) {
         slot.facts.passed = slot.facts.passed.with(Milestone::RequestCloned);
+        let sk = read::pointer(clone, Field::RequestListener);
         (slot.sk, slot.req, slot.queues) = (sk, clone, Queues::UNKNOWN);
+    }
+}
+
+/// The same, where it is wanted to know what goes on elsewhere: outside of a call that says more, the
+/// listener is closing, and this one of its finished connections finds another.
+#[inline(always)]
+pub(crate) fn moved(clone: Address) {
+    let is_within =
+        slot::current(Outer::CheckReq).is_some() || slot::current(Outer::RequestTimer).is_some();
+    if clone.is_null() || is_within {
         return;
     }
-    if output::matters(Reason::RequestMigrated)
-        && slot::current(Outer::CheckReq).is_none()
-        && listener::is_tcp(sk)
-    {
-        // The listener is closing, and this one of its finished connections goes elsewhere.
+    let sk = read::pointer(clone, Field::RequestListener);
+    if listener::is_tcp(sk) {
         let verdict = notice(Reason::RequestMigrated, Stage::Request);
         at_once(sk, clone, &verdict, Function::InetCskListenStop);
     }

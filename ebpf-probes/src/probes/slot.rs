@@ -227,6 +227,12 @@ pub(crate) fn shut(outer: Outer) {
     }
 }
 
+/// The slot of the latest call on this CPU, be it over or not.
+#[inline(always)]
+pub(crate) fn latest(outer: Outer) -> Option<&'static mut Slot> {
+    slot(outer)
+}
+
 /// The slot of a call that is under way on this CPU.
 #[inline(always)]
 pub(crate) fn current(outer: Outer) -> Option<&'static mut Slot> {

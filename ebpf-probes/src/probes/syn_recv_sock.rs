@@ -3,11 +3,11 @@
 //! Its first test is the accept queue. It is called for the last ACK of a request, for a cookie and
 //! for a Fast Open SYN, and judged where these are; here only where that is not watched.
 
-use ebpf_probes::{Counter, Field, Function, Milestone, Milestones, syn_recv_sock};
+use ebpf_probes::{Counter, Field, Function, Milestone, syn_recv_sock};
 
 use super::read::{self, Address};
 use super::slot::{self, Outer, Slot};
-use super::{counters, listener, output, packet};
+use super::{counters, listener, output};
 
 /// Calls that ask for a child, from the inside out.
 const CALLS: &[Outer] = &[Outer::CheckReq, Outer::CookieCheck, Outer::ConnRequest];
@@ -51,34 +51,19 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
     judge(slot, function);
 }
 
-/// It returned, and is hooked only there: what it passed is noted with the call that it is part of.
+/// It returned, and is hooked only there, as all calls that ask for a child are watched: what it
+/// passed is noted with the one that it is part of. If there is none, that had begun before it was
+/// watched; and what the IPv6 function handed on to the IPv4 one is noted already.
 #[inline(always)]
-pub(crate) fn exit_whole(
-    outer: Outer,
-    function: Function,
-    (sk, skb): (Address, Address),
-    returned: Address,
-) {
+pub(crate) fn exit_whole(function: Function, sk: Address, returned: Address) {
     if !returned.is_null() {
         return;
     }
-    if let Some(call) = slot::innermost(CALLS) {
-        if !call.facts.passed.has(Milestone::ChildRefused) {
-            refused(call, sk, function);
-        }
-        return;
+    if let Some(call) = slot::innermost(CALLS)
+        && !call.facts.passed.has(Milestone::ChildRefused)
+    {
+        refused(call, sk, function);
     }
-    // Where all calls are watched this one had begun before they were.
-    // What the IPv6 function handed on to the IPv4 one is told already.
-    let handed_on = matches!(outer, Outer::V6SynRecvSock) && packet::is_v4(skb);
-    if read::sees_cookies() || handed_on {
-        return;
-    }
-    let Some(slot) = slot::open(outer, sk, skb) else { return };
-    slot::shut(outer);
-    // There was nowhere to note what was passed.
-    slot.facts.watched = Milestones(0);
-    judge(slot, function);
 }
 
 /// The call that asked for a child got none.

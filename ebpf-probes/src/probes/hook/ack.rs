@@ -36,15 +36,13 @@ exit!(v6_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
 ));
 
 exit!(v4_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
-    Outer::V4SynRecvSock,
     Function::TcpV4SynRecvSock,
-    (address!(ctx, V4SynRecvSk), address!(ctx, V4SynRecvSkb)),
+    address!(ctx, V4SynRecvSk),
     address!(ctx, V4SynRecvSockReturned),
 ));
 exit!(v6_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
-    Outer::V6SynRecvSock,
     Function::TcpV6SynRecvSock,
-    (address!(ctx, V6SynRecvSk), address!(ctx, V6SynRecvSkb)),
+    address!(ctx, V6SynRecvSk),
     address!(ctx, V6SynRecvSockReturned),
 ));
 

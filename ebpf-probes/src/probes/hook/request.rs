@@ -7,9 +7,11 @@ use crate::probes::{recent, request};
 
 entry!(request_timer, ctx => request::enter_timer(address!(ctx, RequestTimerTimer)));
 exit!(request_timer_exit, _ctx => request::exit_timer());
+exit!(request_migrated_exit, _ctx => request::migrated());
 passed!(request_timed_out, [RequestTimer], TimedOut);
 exit!(synack_repeated_exit, ctx => request::synack_resent(returned_error!(ctx, SynackRepeatedReturned)));
 exit!(request_cloned_exit, ctx => request::cloned(address!(ctx, RequestClonedReturned)));
+exit!(request_moved_exit, ctx => request::moved(address!(ctx, RequestMovedReturned)));
 
 entry!(request_error, ctx => request::enter_error(
     address!(ctx, RequestErrorSk),

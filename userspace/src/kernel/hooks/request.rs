@@ -55,6 +55,22 @@ pub(super) const ROWS: &[Hook] = &[
         ..Hook::USUAL
     },
     Hook {
+        programs: &[("request_moved_exit", Return)],
+        targets: &["inet_reqsk_clone"],
+        args: &[(Arg::RequestMovedReturned, RETURNED)],
+        when: IfPresent,
+        only_for: &[Reason::RequestMigrated],
+        costs: "connections that move to another listener as theirs closes are not seen",
+        ..Hook::USUAL
+    },
+    Hook {
+        programs: &[("request_migrated_exit", Return)],
+        targets: &["reqsk_timer_handler"],
+        only_for: &[Reason::RequestMigrated],
+        costs: "requests that move to another listener by their timer are not seen",
+        ..Hook::USUAL
+    },
+    Hook {
         programs: &[("request_error", Entry)],
         opens: true,
         targets: &["tcp_req_err"],

@@ -47,11 +47,19 @@ impl Plan {
     ) -> Result<(), PlanError> {
         let mut failed: Vec<(&Hook, HookError)> = Vec::new();
         let needed = |hook: &&Hook| hook.is_needed(asked);
-        let whole = hooks::all().filter(needed).all(|hook| allows_alone(hook, btf, means));
+        let tried: Vec<_> = hooks::all()
+            .filter(needed)
+            .map(|hook| (hook, self.try_hook(hook, btf, means)))
+            .collect();
+        let cookies = [Arg::CookieV4Sk, Arg::CookieV6Sk];
+        let cookies = cookies.iter().all(|&arg| self.layout.takes(arg));
+        self.config.cookies = cookies.into();
+        let allows = |hook| allows_alone(hook, btf, means);
+        let whole = cookies && hooks::all().filter(needed).all(allows);
         self.config.whole = whole.into();
-        for hook in hooks::all().filter(needed) {
+        for (hook, outcome) in tried {
             let watched = hook.provides.iter().fold(0, |bits, milestone| bits | milestone.bit());
-            match self.try_hook(hook, btf, means) {
+            match outcome {
                 Outcome::Planned(target, fit) => {
                     self.config.watched |= watched;
                     let alone = hook.alone.as_ref().filter(|_| whole);
@@ -81,8 +89,6 @@ impl Plan {
                 self.shorten(hook, same, btf);
             }
         }
-        let cookies = [Arg::CookieV4Sk, Arg::CookieV6Sk];
-        self.config.cookies = cookies.iter().all(|&arg| self.layout.takes(arg)).into();
         for (hook, why) in failed {
             let [target, ..] = *hook.targets else { continue };
             let [(program, _), ..] = *hook.programs else { continue };
