@@ -155,6 +155,8 @@ pub enum Arg {
     Md5KeysCopiedReturned,
     /// what `__inet_csk_reqsk_queue_drop` returned
     RequestDroppedReturned,
+    /// `from_timer` of `__inet_csk_reqsk_queue_drop`
+    RequestDroppedFromTimer,
     /// what `tcp_oow_rate_limited` returned
     RateLimitedReturned,
     /// what `cookie_v4_check` returned

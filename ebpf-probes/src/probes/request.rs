@@ -46,13 +46,19 @@ enum Cause {
     ListenerGone,
 }
 
-/// `reqsk_timer_handler` was entered.
+/// `reqsk_timer_handler` was entered. Where a removal says whether a timer asked for it, nobody needs
+/// to see the return, and the slot of the call before may still be open.
 #[inline(always)]
 pub(crate) fn enter_timer(timer: Address) {
     let req = read::container(timer, Field::RequestTimer);
     let sk = read::pointer(req, Field::RequestListener);
+    if read::is_whole() {
+        slot::shut(Outer::RequestTimer);
+    }
     if !listener::is_tcp(sk) {
-        slot::ignore(Outer::RequestTimer);
+        if !read::is_whole() {
+            slot::ignore(Outer::RequestTimer);
+        }
         return;
     }
     if let Some(slot) = open(Outer::RequestTimer, sk, req) {
@@ -66,8 +72,8 @@ pub(crate) fn exit_timer() {
     slot::close(Outer::RequestTimer);
 }
 
-/// The same, where it is wanted to know what other listener went on with the request. Whether its
-/// slot is closed by now does not matter.
+/// The same, where it is wanted to know more of it, as that another listener went on with the
+/// request. Whether the slot is closed by now does not matter.
 #[inline(always)]
 pub(crate) fn migrated() {
     let Some(slot) = slot::latest(Outer::RequestTimer) else { return };
@@ -75,6 +81,9 @@ pub(crate) fn migrated() {
         // Another call here may be one that nobody opens a slot for.
         slot.facts.passed = Milestones(0);
         output::report(slot, &verdict, Function::ReqskTimerHandler);
+    }
+    if read::is_whole() {
+        slot::shut(Outer::RequestTimer);
     }
 }
 
@@ -158,9 +167,9 @@ fn sees_removals() -> bool {
 /// packet whose request's listener has closed, and where a network namespace ends.
 #[inline(always)]
 pub(crate) fn enter_removal_and_put(sk: Address, req: Address) {
-    let is_within =
-        slot::current(Outer::CheckReq).is_some() || slot::current(Outer::RequestTimer).is_some();
-    if is_within || !listener::is_tcp(sk) {
+    // Where a removal says whether a timer asked for it, no timer asks for it by way of this.
+    let by_timer = !read::is_whole() && slot::current(Outer::RequestTimer).is_some();
+    if by_timer || slot::current(Outer::CheckReq).is_some() || !listener::is_tcp(sk) {
         return;
     }
     let cause = if listener::is_leaving(sk) { Cause::NetnsExit } else { Cause::ListenerGone };
@@ -177,9 +186,9 @@ fn open_removal(sk: Address, req: Address, cause: Cause) {
 }
 
 /// What all removals come to returned: the request was removed, without having become a connection,
-/// or somebody else had been quicker.
+/// or somebody else had been quicker. A timer may have asked for it, or has not.
 #[inline(always)]
-pub(crate) fn removal_ended(removed: bool) {
+pub(crate) fn removal_ended(removed: bool, by_timer: bool) {
     if let Some(slot) = slot::close_quietly(Outer::RequestError) {
         slot.facts.passed = slot.facts.passed.with(Milestone::RemovalAsked);
         if let Some(verdict) = request_error(&slot.facts) {
@@ -189,7 +198,7 @@ pub(crate) fn removal_ended(removed: bool) {
         if removed {
             slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
         }
-    } else if let Some(slot) = slot::current(Outer::RequestTimer) {
+    } else if by_timer && let Some(slot) = slot::current(Outer::RequestTimer) {
         if removed {
             timer_removed(slot);
         }

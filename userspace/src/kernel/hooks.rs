@@ -124,6 +124,8 @@ pub struct Hook {
     /// The one program that does for all of them, where fentry and fexit are to be had of all
     /// functions that have one.
     pub alone: Option<(&'static str, Kind)>,
+    /// What that one takes besides; where it is not to be had, none goes alone.
+    pub alone_args: &'static [Argument],
     /// What does for the one at the return instead, where both functions have one prototype.
     pub same: Option<Same>,
     /// The only functions that call this one. Where each that there is has its return hooked, that
@@ -155,6 +157,7 @@ impl Hook {
     const USUAL: Self = Self {
         programs: &[],
         alone: None,
+        alone_args: &[],
         same: None,
         callers: &[],
         targets: &[],
@@ -229,7 +232,10 @@ mod tests {
     #[test]
     fn every_argument_has_a_row_of_its_own() {
         // One forgotten would be read from register 255.
-        let args: HashSet<Arg> = all().flat_map(|hook| hook.args).map(|&(arg, _)| arg).collect();
+        let args: HashSet<Arg> = all()
+            .flat_map(|hook| hook.args.iter().chain(hook.alone_args))
+            .map(|&(arg, _)| arg)
+            .collect();
         assert_eq!(args.len(), Arg::COUNT);
     }
 }

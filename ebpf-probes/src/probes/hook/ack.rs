@@ -53,8 +53,12 @@ exit!(md5_keys_copied_exit, ctx => if returned_error!(ctx, Md5KeysCopiedReturned
 });
 
 exit!(request_dropped_exit, ctx => {
-    request::removal_ended(returned_true!(ctx, RequestDroppedReturned));
+    request::removal_ended(returned_true!(ctx, RequestDroppedReturned), true);
 });
+exit!(request_dropped_whole, ctx => request::removal_ended(
+    returned_true!(ctx, RequestDroppedReturned),
+    value!(ctx, RequestDroppedFromTimer) as u8 != 0,
+));
 passed!(synack_resent, [CheckReq, RequestTimer], SynAckResent);
 exit!(rate_limited_exit, ctx => check_req::out_of_place(returned_true!(ctx, RateLimitedReturned)));
 entry!(ack_v4_sent, _ctx => check_req::answered());

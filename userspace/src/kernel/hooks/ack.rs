@@ -93,6 +93,8 @@ pub(super) const ROWS: &[Hook] = &[
     // last is what they are called by where a packet ends it.
     Hook {
         programs: &[("request_dropped_exit", Return)],
+        alone: Some(("request_dropped_whole", Return)),
+        alone_args: &[(Arg::RequestDroppedFromTimer, &["from_timer"])],
         targets: &[
             "__inet_csk_reqsk_queue_drop",
             "reqsk_queue_unlink",

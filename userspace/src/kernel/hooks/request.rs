@@ -21,6 +21,7 @@ const TIMER: &[Reason] = &[
 pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("request_timer", Entry), ("request_timer_exit", Return)],
+        alone: Some(("request_timer", Entry)),
         targets: &["reqsk_timer_handler"],
         args: &[(Arg::RequestTimerTimer, &["t"])],
         only_for: TIMER,
@@ -66,7 +67,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("request_migrated_exit", Return)],
         targets: &["reqsk_timer_handler"],
-        only_for: &[Reason::RequestMigrated],
+        only_for: &[Reason::RequestMigrated, Reason::SynackRetransmit, Reason::SynackSendFailed],
         costs: "requests that move to another listener by their timer are not seen",
         ..Hook::USUAL
     },

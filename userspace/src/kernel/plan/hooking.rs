@@ -222,16 +222,20 @@ impl Plan {
                 words.extend(attach.returned(prototype).map(|word| (arg, word)));
                 continue;
             }
-            let position = prototype
-                .parameters
-                .iter()
-                .position(|parameter| names.contains(&parameter.as_str()))
-                .ok_or(HookError::Parameter(name))?;
+            let position = position(prototype, names).ok_or(HookError::Parameter(name))?;
             let word = attach
                 .parameter(position)
                 .ok_or(HookError::OutOfReach { name, number: position + 1 })?;
             words.push((arg, word));
             positions.push((arg, position));
+        }
+        let besides = hook.alone_args.iter().filter_map(|&(arg, names)| {
+            let position = position(prototype, names)?;
+            Some(((arg, attach.parameter(position)?), (arg, position)))
+        });
+        for (word, position) in besides {
+            words.push(word);
+            positions.push(position);
         }
         for (arg, word) in words {
             self.layout.args[arg as usize] = Some(word);
@@ -242,12 +246,22 @@ impl Plan {
     }
 }
 
+/// Which parameter of a function has one of these names.
+fn position(prototype: &Prototype, names: &[&str]) -> Option<usize> {
+    prototype.parameters.iter().position(|parameter| names.contains(&parameter.as_str()))
+}
+
 /// Whether nothing speaks against a hook's one program instead of several: the function is not
-/// there, or takes fentry.
+/// there, or takes fentry and has what the program takes.
 fn allows_alone(hook: &Hook, btf: &KernelBtf, means: &Means) -> bool {
     let Some((program, _)) = hook.alone else { return true };
     let by_fentry = |prototype| matches!(means.of(hook, &prototype), Ok(Attach::Fentry { .. }));
+    let chosen = hook.targets.iter().find_map(|target| btf.function(target).ok());
+    let takes = |(_, names): &(Arg, &[&str])| {
+        chosen.as_ref().is_none_or(|prototype| position(prototype, names).is_some())
+    };
     !means.excluded.contains(&program)
+        && hook.alone_args.iter().all(takes)
         && hook.targets.iter().all(|target| match btf.function(target) {
             Ok(prototype) => by_fentry(prototype),
             Err(why) => matches!(why, LookupError::NoFunction(_)),

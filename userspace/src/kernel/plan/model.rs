@@ -199,7 +199,10 @@ impl Model<'_> {
             // Several hooks can be on one function, and not each takes all of its arguments.
             let same = hooks::all().filter(|it| it.targets.first() == hook.targets.first());
             let mut parameters: Vec<&str> = Vec::new();
-            for name in same.flat_map(|it| it.args).filter_map(|(_, names)| names.first()) {
+            for name in same
+                .flat_map(|it| it.args.iter().chain(it.alone_args))
+                .filter_map(|(_, names)| names.first())
+            {
                 if !parameters.contains(name) {
                     parameters.push(name);
                 }
