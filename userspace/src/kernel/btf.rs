@@ -5,30 +5,22 @@
 //! after resolution: it holds some megabytes.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Seek, Write};
-use std::ops::Range;
-use std::os::fd::AsRawFd;
+use std::io;
 use std::os::unix::fs::FileExt;
-use std::panic::resume_unwind;
-use std::thread;
 
-use btf_rs::{Backend, Btf, BtfType, Enum, Type};
-use rustix::fs::{MemfdFlags, memfd_create};
+use btf_rs::{Btf, BtfType, Enum, Type};
 
 use crate::exit::Exit;
 
 mod layout;
 mod names;
 mod prototype;
+mod reading;
 
 pub use prototype::{Prototype, Returned};
 
 /// Where the kernel shows its types, if it was built with them.
 pub(super) const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
-
-/// How much of them is copied at once, in bytes.
-const PIECE: usize = 1 << 16;
 
 /// How deep types nest at most; what goes deeper is damaged.
 const DEPTH: usize = 32;
@@ -112,15 +104,7 @@ impl KernelBtf {
     /// # Errors
     /// If the kernel has no type information, or none that can be read.
     pub fn open(wanted: &[&str]) -> Result<Self, BtfError> {
-        let shown = File::open(VMLINUX).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => BtfError::Missing,
-            _ => BtfError::Read(error),
-        })?;
-        // A kernel before 6.16 does not let its file be mapped; a copy of it can be.
-        let (btf, ids) = match Btf::from_file_with_backend(VMLINUX, Backend::Mmap) {
-            Ok(btf) => (btf, names::find(shown, wanted)?),
-            Err(_) => parse(&copy(&shown)?, wanted)?,
-        };
+        let (btf, ids) = reading::of_this_kernel(wanted)?;
         Self::keep(btf, super::release(), &ids)
     }
 
@@ -129,9 +113,9 @@ impl KernelBtf {
     /// # Errors
     /// If the bytes are no BTF.
     pub fn from_bytes(bytes: &[u8], release: &str, wanted: &[&str]) -> Result<Self, BtfError> {
-        let mut copy = memory()?;
-        copy.write_all(bytes).and_then(|()| copy.rewind()).map_err(BtfError::Read)?;
-        let (btf, ids) = parse(&copy, wanted)?;
+        let file = reading::memory(0).map_err(BtfError::Read)?;
+        file.write_all_at(bytes, 0).map_err(BtfError::Read)?;
+        let (btf, ids) = reading::copied(&file, wanted)?;
         Self::keep(btf, release.to_owned(), &ids)
     }
 
@@ -193,54 +177,6 @@ impl KernelBtf {
         }
         values
     }
-}
-
-/// A file in memory, which can be mapped.
-fn memory() -> Result<File, BtfError> {
-    let memory =
-        memfd_create("btf", MemfdFlags::CLOEXEC).map_err(|errno| BtfError::Read(errno.into()))?;
-    Ok(File::from(memory))
-}
-
-/// A copy in memory. The kernel gives its own file by the page, so this is among what takes longest
-/// at the start: each half is copied by itself.
-fn copy(from: &File) -> Result<File, BtfError> {
-    let copy = memory()?;
-    let len = from.metadata().map_err(BtfError::Read)?.len();
-    let middle = len / 2;
-    let part = |from_to| copy_part(from, &copy, from_to);
-    thread::scope(|scope| {
-        let second = scope.spawn(|| part(middle..len));
-        let first = part(0..middle);
-        first.and(second.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    })
-    .map_err(BtfError::Read)?;
-    Ok(copy)
-}
-
-fn copy_part(from: &File, to: &File, Range { mut start, end }: Range<u64>) -> io::Result<()> {
-    let mut piece = vec![0; PIECE];
-    while start < end {
-        let room = usize::try_from(end - start).map_or(PIECE, |left| left.min(PIECE));
-        let read = from.read_at(&mut piece[..room], start)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        to.write_all_at(&piece[..read], start)?;
-        start += read as u64;
-    }
-    Ok(())
-}
-
-/// Parses a file by mapping it: the parser's other backend takes 70 times as long and 30 MB.
-fn parse(file: &File, wanted: &[&str]) -> Result<(Btf, Vec<u32>), BtfError> {
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    thread::scope(|scope| {
-        let parsed = scope.spawn(|| Btf::from_file_with_backend(path, Backend::Mmap));
-        let ids = names::find(file, wanted);
-        let parsed = parsed.join().unwrap_or_else(|panic| resume_unwind(panic));
-        Ok((parsed.map_err(BtfError::Parse)?, ids?))
-    })
 }
 
 #[cfg(test)]
