@@ -18,7 +18,7 @@ use tokio::time::{sleep, sleep_until};
 use super::{Event, Losses, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
 use crate::cost::Cost;
 use crate::filter;
-use crate::kernel::{Baseline, Namespaces, Rights};
+use crate::kernel::{Baseline, Namespaces};
 use crate::latency::AcceptLatency;
 use application::Application;
 use books::{Opened, Running, moved};
@@ -111,12 +111,13 @@ pub struct Live {
 /// attached then.
 pub fn open(settings: &Settings) -> Result<Live, LiveError> {
     let time = Timestamp::now();
-    Rights::read().check()?;
+    let prepared = attaching::prepare(settings.asked, settings.attach)?;
     let measuring = settings.stats.then(Measuring::start).transpose()?;
     let gone = filter::shows_reason(&settings.filter, Reason::ClientGone);
     let filter = settings.filter;
     let widened = if gone { refused::widened(&filter) } else { filter };
-    let (plan, mut ebpf) = attaching::attach(&Settings { filter: widened, ..*settings })?;
+    let settings = Settings { filter: widened, ..*settings };
+    let (plan, mut ebpf) = attaching::attach(prepared, &settings)?;
     let diagnostics = settings.verbose.then(|| Diagnostics::new(&mut ebpf)).flatten();
     let ring = RingBuf::try_from(take(&mut ebpf, "EVENTS")?)
         .map_err(|error| LiveError::Map("EVENTS", Some(error)))?;

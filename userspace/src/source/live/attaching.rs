@@ -1,24 +1,41 @@
 //! From the kernel's types to probes in place, by whatever kinds the kernel takes.
 
+use std::panic::resume_unwind;
 use std::thread;
 
 use super::LiveError;
 use super::programs::{self, Attached};
 use crate::kernel::fields::Need;
 use crate::kernel::hooks::{self, Asked};
-use crate::kernel::{Attach, Choice, KernelBtf, Means, Plan, PlanError};
+use crate::kernel::{Attach, Choice, KernelBtf, Means, Plan, PlanError, Rights};
 use crate::source::Settings;
 
-/// Plans and attaches, and plans again without an optional hook that the kernel refused: the
+/// What is known of the kernel before anything is attached.
+pub(super) struct Prepared {
+    means: Means,
+    plan: Plan,
+}
+
+/// Plans, while it is looked whether the rights are there.
+pub(super) fn prepare(asked: Asked, choice: Choice) -> Result<Prepared, LiveError> {
+    let means = Means::of_this_kernel(choice);
+    let plan = thread::scope(|scope| {
+        let plan = scope.spawn(|| resolve(asked, &means));
+        Rights::read().check()?;
+        // aya tries out what this kernel knows of BPF; it keeps the answers.
+        aya::features();
+        Ok::<_, LiveError>(plan.join().unwrap_or_else(|panic| resume_unwind(panic))?)
+    })?;
+    Ok(Prepared { means, plan })
+}
+
+/// Attaches what is planned, and plans again without an optional hook that the kernel refused: the
 /// probes must not believe in a milestone that nobody watches.
-pub(super) fn attach(settings: &Settings) -> Result<(Plan, Attached), LiveError> {
-    let mut means = Means::of_this_kernel(settings.attach);
+pub(super) fn attach(
+    Prepared { mut means, mut plan }: Prepared,
+    settings: &Settings,
+) -> Result<(Plan, Attached), LiveError> {
     loop {
-        let plan = thread::scope(|scope| {
-            // aya tries out what this kernel knows of BPF; it keeps the answers.
-            scope.spawn(aya::features);
-            plan(settings.asked, &means)
-        })?;
         let error = match programs::start(&plan, settings) {
             Ok(ebpf) => return Ok((plan, ebpf)),
             Err(error) => error,
@@ -45,11 +62,12 @@ pub(super) fn attach(settings: &Settings) -> Result<(Plan, Attached), LiveError>
             }
             _ => return Err(error.into()),
         }
+        plan = resolve(settings.asked, &means)?;
     }
 }
 
 /// The kernel's types are let go with this: while programs are loaded, others take their memory.
-fn plan(asked: Asked, means: &Means) -> Result<Plan, PlanError> {
+fn resolve(asked: Asked, means: &Means) -> Result<Plan, PlanError> {
     Plan::resolve(&KernelBtf::open(&Plan::wanted())?, asked, means)
 }
 
