@@ -110,7 +110,7 @@ fn fill(
         start += room as u64;
         let passed = pass(&piece[..left + room]);
         piece.copy_within(passed..left + room, 0);
-        left += room - passed;
+        left = left + room - passed;
     }
     if left == 0 { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }

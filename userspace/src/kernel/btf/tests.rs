@@ -29,6 +29,26 @@ fn a_path_leads_through_nested_structs_and_typedefs() {
     assert_eq!(btf.field("outer", "queue").unwrap(), slot(100, 12));
 }
 
+/// More names than are copied at once, so that some lie in two pieces.
+#[test]
+fn names_are_found_wherever_they_lie() {
+    let mut blob = Blob::new();
+    let int = blob.int("int", 4);
+    for nth in 0..7_000 {
+        blob.structure(&format!("a_name_of_a_struct_that_nobody_asks_for_{nth:07}"), 4, &[]);
+        match nth {
+            0 => _ = blob.structure("outer", 4, &[("first", int, 0)]),
+            3_500 => _ = blob.structure("other", 8, &[("middle", int, 32)]),
+            _ => {}
+        }
+    }
+    blob.function("asked", VOID, &[("last", int)]);
+    let btf = parse(blob);
+    assert_eq!(btf.field("outer", "first").unwrap(), slot(0, 4));
+    assert_eq!(btf.field("other", "middle").unwrap(), slot(4, 4));
+    assert_eq!(btf.function("asked").unwrap().parameters, ["last"]);
+}
+
 #[test]
 fn anonymous_members_are_passed_through() {
     let mut blob = Blob::new();
