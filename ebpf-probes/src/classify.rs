@@ -37,6 +37,9 @@ impl Verdict {
     /// A client that had been refused got in.
     pub const RECOVERED: Self = Self::observed(Reason::ClientRecovered, Stage::Ack);
 
+    /// A connection was given to the application.
+    pub const ACCEPTED: Self = Self::observed(Reason::Accepted, Stage::Ack);
+
     #[expect(clippy::inline_always, reason = "of a reason that is known nothing is left of this")]
     #[inline(always)]
     const fn new(reason: Reason, stage: Stage, evidence: Evidence) -> Self {

@@ -1,5 +1,6 @@
 //! Probes, from the hook down to the ring buffer.
 
+mod accept;
 mod before;
 mod check_req;
 mod clients;

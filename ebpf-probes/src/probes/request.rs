@@ -34,10 +34,6 @@ static DESTROYED: LruHashMap<u64, Doomed> = LruHashMap::with_max_entries(256, 0)
 /// What tells a request whose retries are counted from one whose listener has gone.
 const TIMED: [Counter; 1] = [Counter::TcpTimeouts];
 
-/// The listener at which a thread accepts: it may sleep there for long.
-#[map]
-static ACCEPTING: LruHashMap<u64, u64> = LruHashMap::with_max_entries(4096, 0);
-
 /// What asked for a removal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
@@ -275,32 +271,6 @@ pub(crate) fn forgotten(sk: Address, req: Address, child: Address) {
     if read::pointer(req, Field::RequestChild) == child && listener::is_tcp(sk) {
         let verdict = notice(Reason::ChildNotAccepted, Stage::Request);
         at_once(sk, req, &verdict, Function::InetCskListenStop);
-    }
-}
-
-/// `inet_csk_accept` was entered.
-#[inline(always)]
-pub(crate) fn accepting(sk: Address) {
-    // Full is this table only if very many threads wait; the oldest go first.
-    let _ = ACCEPTING.insert(bpf_get_current_pid_tgid(), sk.raw(), 0);
-}
-
-/// `security_sock_graft` was entered: a connection gets its file.
-#[inline(always)]
-pub(crate) fn accepted(sock: Address) {
-    if !listener::is_tcp(sock) {
-        return;
-    }
-    let thread = bpf_get_current_pid_tgid();
-    let Some(sk) = ACCEPTING.get_ptr(thread) else { return };
-    // SAFETY: the pointer is to a value of a map that outlives the program.
-    let sk = Address::new(unsafe { *sk });
-    let _ = ACCEPTING.remove(thread);
-    let verdict = notice(Reason::Accepted, Stage::Ack);
-    if let Some(slot) = slot::open(Outer::Interruptible, sk, Address::NULL) {
-        slot.req = sock;
-        slot::shut(Outer::Interruptible);
-        output::report_interruptible(slot, &verdict, Function::InetCskAccept);
     }
 }
 

@@ -3,7 +3,7 @@
 use ebpf_probes::Milestone;
 
 use crate::probes::slot::{self, Outer};
-use crate::probes::{recent, request};
+use crate::probes::{accept, recent, request};
 
 entry!(request_timer, ctx => request::enter_timer(address!(ctx, RequestTimerTimer)));
 exit!(request_timer_exit, _ctx => request::exit_timer());
@@ -29,6 +29,6 @@ entry!(child_forgotten, ctx => request::forgotten(
     address!(ctx, ChildForgetReq),
     address!(ctx, ChildForgetChild),
 ));
-entry!(accept_entered, ctx => request::accepting(address!(ctx, AcceptSk)));
-entry!(accepted, ctx => request::accepted(address!(ctx, GraftSk)));
+entry!(accept_entered, ctx => accept::entered(address!(ctx, AcceptSk)));
+entry!(accepted, ctx => accept::accepted(address!(ctx, GraftSk)));
 entry!(listener_ended, _ctx => recent::ended());
