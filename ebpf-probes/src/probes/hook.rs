@@ -10,6 +10,8 @@ use core::ffi::c_void;
 use aya_ebpf::EbpfContext;
 use aya_ebpf::maps::ProgramArray;
 
+use super::shared::Shared;
+
 /// What the kernel hands to a program.
 #[repr(transparent)]
 pub(crate) struct Context(*const u64);
@@ -23,12 +25,18 @@ impl EbpfContext for Context {
 /// The program of another function of the same prototype, which userspace puts there.
 pub(crate) type Same = ProgramArray;
 
+/// Where in that it is: always 0, but the verifier must not know. It would have the jump written into
+/// the program, and taken out again once nobody holds the array; where somebody lists maps while
+/// that goes on, the kernel counts one reference too many, and keeps the array for ever
+/// (`prog_array_map_clear`, kernel/bpf/arraymap.c, 5.10 to 7.3).
+static PLACE: Shared = Shared::new();
+
 /// Goes on with that, which sees the same arguments and the same value returned. It comes back only
 /// where there is none.
 #[inline(always)]
 pub(crate) fn go_on(ctx: &Context, same: &Same) {
     // SAFETY: nothing here waits to be dropped.
-    unsafe { same.tail_call(ctx, 0) };
+    unsafe { same.tail_call(ctx, PLACE.get() as u32) };
 }
 
 macro_rules! hooked {
