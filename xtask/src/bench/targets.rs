@@ -28,15 +28,15 @@ enum Figure {
     Lost,
 }
 
-const HEALTHY: &str = "a connection passes ten functions whose result names a reason. Hooked by \
-     programs that do nothing they take 1400 instructions by fentry and fexit, 6300 by kprobes and \
+const HEALTHY: &str = "a connection passes nine functions whose result names a reason. Hooked by \
+     programs that do nothing they take 1270 instructions by fentry and fexit, 5940 by kprobes and \
      kretprobes (what one such function takes, added up); syndrop's own programs do some 550";
 
 const EACH_LINE: &str = "syndrop's process takes two fifths of it: it decodes, aggregates, formats and \
      writes a line; the rest is the record: what it says of packet, listener and queues is read, \
      its client is looked up among 65,536, and it goes through the ring";
 
-const START: &str = "some fifty hooks, and for each the kernel goes through all functions that ftrace \
+const START: &str = "some forty hooks, and for each the kernel goes through all functions that ftrace \
      knows, several times (kernel/trace/ftrace.c): 9 ms each on 6.12. Of the rest half is the verifier, \
      and half the kernel's types and the making of tables";
 
