@@ -12,7 +12,8 @@ const fn request(reason: Reason, evidence: Evidence) -> Verdict {
 /// `reqsk_timer_handler` (net/ipv4/inet_connection_sock.c) removed its request.
 ///
 /// Its way: a listener that left LISTEN ends the request, unless another takes it; then the retries
-/// are counted (`tcp_syn_ack_timeout`, and in TCPTimeouts), and while some are left the SYN-ACK is sent again.
+/// are counted (`tcp_syn_ack_timeout`, and in TCPTimeouts), and while some are left the SYN-ACK is
+/// sent again.
 #[inline]
 #[must_use]
 pub fn request_timer(facts: &Facts) -> Option<Verdict> {

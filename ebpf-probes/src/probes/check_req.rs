@@ -22,7 +22,7 @@ pub(crate) fn enter(sk: Address, skb: Address, req: Address, fastopen: bool, sto
     } else if let Some(slot) = slot::open(Outer::CheckReq, sk, skb) {
         slot.req = req;
         slot.stolen = stolen;
-        slot.facts.counted = u32::from(counters::read(sk, REFUSED, &mut slot.counters));
+        counters::begin(slot, REFUSED);
     }
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn out_of_place(limited: bool) {
     let Some(slot) = slot::current(Outer::CheckReq) else { return };
     let milestone = if limited { Milestone::RateLimited } else { Milestone::Answered };
     slot.facts.passed = slot.facts.passed.with(milestone);
-    slot.facts.counted = u32::from(counters::read(slot.sk, OUT_OF_PLACE, &mut slot.counters));
+    counters::begin(slot, OUT_OF_PLACE);
 }
 
 /// A packet is answered by a bare ACK, and nobody saw it being found out of place: when the kernel
@@ -85,16 +85,13 @@ pub(crate) fn exit(returned: Address) {
 /// Notes how far those counters moved that were read last.
 #[inline(always)]
 fn compare(slot: &mut Slot) {
-    if slot.facts.counted == 0 {
-        return;
-    }
     let passed = slot.facts.passed;
     let out_of_place = passed.has(Milestone::RateLimited) || passed.has(Milestone::Answered);
-    slot.facts.counted = u32::from(if out_of_place {
-        counters::compare(slot, OUT_OF_PLACE)
+    if out_of_place {
+        counters::end(slot, OUT_OF_PLACE);
     } else {
-        counters::compare(slot, REFUSED)
-    });
+        counters::end(slot, REFUSED);
+    }
 }
 
 /// Notes what the packet, the request and the listener say of themselves.

@@ -58,7 +58,8 @@ pub(crate) fn exit_whole(outer: Outer, function: Function, sk: Address, skb: Add
     }
 }
 
-/// The same of `tcp_v4_conn_request`. The call may be that of another wrapper, which has gone on here.
+/// The same of `tcp_v4_conn_request`. The call may be that of another wrapper, which has gone on
+/// here.
 #[inline(always)]
 pub(crate) fn exit_any(sk: Address, skb: Address) {
     if let Some(slot) = slot::take(Outer::ConnRequest, skb) {
@@ -134,7 +135,7 @@ pub(crate) fn enter(sk: Address, skb: Address) {
     if is_told_by_way(slot.facts.watched) {
         return;
     }
-    slot.facts.counted = u32::from(counters::read(sk, COUNTED, &mut slot.counters));
+    counters::begin(slot, COUNTED);
     if slot.facts.counted == 0 {
         at_entry(sk, slot);
     }
@@ -153,7 +154,7 @@ pub(crate) fn allocated(failed: bool) {
         slot.facts.passed = slot.facts.passed.and(passed);
         // Fast Open comes after this; what it says of itself only the counters tell.
         if is_told_by_way(slot.facts.watched) && listener::has_tfo(slot.sk) {
-            slot.facts.counted = u32::from(counters::read(slot.sk, COUNTED, &mut slot.counters));
+            counters::begin(slot, COUNTED);
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn enter(sk: Address, skb: Address) {
         slot.facts.passed = slot.facts.passed.with(Milestone::NumberRefused);
     }
     slot.expected = Address::NULL;
-    slot.facts.counted = u32::from(counters::read(sk, COUNTED, &mut slot.counters));
+    counters::begin(slot, COUNTED);
 }
 
 /// It returned: the child of a good cookie, or the listener, or NULL.
@@ -56,9 +56,7 @@ pub(crate) fn exit(returned: Address) {
         slot.facts.passed = slot.facts.passed.with(Milestone::ListenerReturned);
         slot.facts.syncookies = listener::syncookies(slot.sk);
     }
-    if slot.facts.counted != 0 {
-        slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
-    }
+    counters::end(slot, COUNTED);
     let refused = slot.facts.passed.has(Milestone::NumberRefused) && !returned.is_null();
     let function = if refused { Function::TcpCheckReq } else { slot.queues.refused_in(function) };
     if let Some(verdict) = cookie_check(&slot.facts) {

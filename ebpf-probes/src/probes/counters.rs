@@ -56,6 +56,20 @@ pub(crate) fn read<const N: usize>(
     true
 }
 
+/// Begins to measure these counters for a call.
+#[inline(always)]
+pub(crate) fn begin<const N: usize>(slot: &mut Slot, which: [Counter; N]) {
+    slot.facts.counted = u32::from(read(slot.sk, which, &mut slot.counters));
+}
+
+/// Notes how far they moved, if it was begun.
+#[inline(always)]
+pub(crate) fn end<const N: usize>(slot: &mut Slot, which: [Counter; N]) {
+    if slot.facts.counted != 0 {
+        slot.facts.counted = u32::from(compare(slot, which));
+    }
+}
+
 /// Notes how far these counters moved since they were read into the slot; false where that is
 /// impossible. A call moves a counter by one at most a few times, so the low half tells.
 #[inline(always)]

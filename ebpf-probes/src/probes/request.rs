@@ -58,7 +58,7 @@ pub(crate) fn enter_timer(timer: Address) {
         return;
     }
     if let Some(slot) = open(Outer::RequestTimer, sk, req) {
-        slot.facts.counted = u32::from(counters::read(sk, TIMED, &mut slot.counters));
+        counters::begin(slot, TIMED);
     }
 }
 
@@ -159,8 +159,8 @@ fn sees_removals() -> bool {
     Milestones(read::watched()).has(Milestone::RequestDropped)
 }
 
-/// `inet_csk_reqsk_queue_drop_and_put` was entered: outside `tcp_check_req` and a timer it is called for a
-/// packet whose request's listener has closed, and where a network namespace ends.
+/// `inet_csk_reqsk_queue_drop_and_put` was entered: outside `tcp_check_req` and a timer it is called
+/// for a packet whose request's listener has closed, and where a network namespace ends.
 #[inline(always)]
 pub(crate) fn enter_removal_and_put(sk: Address, req: Address) {
     // Where a removal says whether a timer asked for it, no timer asks for it by way of this.
@@ -208,9 +208,7 @@ pub(crate) fn removal_ended(removed: bool, by_timer: bool) {
 #[inline(always)]
 fn timer_removed(slot: &mut Slot) {
     slot.facts.passed = slot.facts.passed.with(Milestone::RequestDropped);
-    if slot.facts.counted != 0 {
-        slot.facts.counted = u32::from(counters::compare(slot, TIMED));
-    }
+    counters::end(slot, TIMED);
     if let Some(verdict) = request_timer(&slot.facts) {
         output::report(slot, &verdict, Function::ReqskTimerHandler);
     }

@@ -24,7 +24,7 @@ pub(crate) fn enter(outer: Outer, sk: Address, skb: Address) {
     let Some(slot) = slot::open(outer, sk, skb) else { return };
     // Or else it is judged where a call is that reads them.
     if !read::sees_cookies() {
-        slot.facts.counted = u32::from(counters::read(sk, COUNTED, &mut slot.counters));
+        counters::begin(slot, COUNTED);
     }
 }
 
@@ -45,9 +45,7 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
         refused(call, slot.sk, function);
         return;
     }
-    if slot.facts.counted != 0 {
-        slot.facts.counted = u32::from(counters::compare(slot, COUNTED));
-    }
+    counters::end(slot, COUNTED);
     judge(slot, function);
 }
 
