@@ -24,6 +24,10 @@ pub const OPEN_READ: u32 = 0x5dca_0000;
 /// The largest size of such a read.
 pub const READ_MAX: u32 = 16;
 
+/// Where the distance stands in what sets a register to that, in bytes, of an argument from the
+/// beginning of the context: this and the number of the [`Arg`](crate::Arg).
+pub const OPEN_PLACE: u32 = 0x5dcb_0000;
+
 /// Where the offset stands in a load from the context: this and the number of the
 /// [`Arg`](crate::Arg) that lies there.
 pub const OPEN_ARG: i16 = 0x5d00;

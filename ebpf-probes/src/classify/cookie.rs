@@ -88,16 +88,16 @@ fn no_request(facts: &Facts) -> Verdict {
     if passed.has(Milestone::ChildQueueClosed) {
         return cookie(Reason::CookieAckListenerClosing, Evidence::Observed);
     }
+    // SMC tests queues of its own before TCP's, and nobody else counts a drop here.
+    if facts.moved(ListenDrops) {
+        let full = Verdict {
+            moves: Counters::of(&[ListenDrops]),
+            ..cookie(Reason::CookieAckAcceptQueueFull, Evidence::Inferred)
+        };
+        let overflow = facts.moved(ListenOverflows);
+        return if overflow { full.moving(ListenOverflows) } else { full };
+    }
     if passed.has(Milestone::CookieChild) {
-        // SMC tests queues of its own before TCP's, and counts what it drops.
-        if facts.moved(ListenDrops) {
-            let full = Verdict {
-                moves: Counters::of(&[ListenDrops]),
-                ..cookie(Reason::CookieAckAcceptQueueFull, Evidence::Inferred)
-            };
-            let overflow = facts.moved(ListenOverflows);
-            return if overflow { full.moving(ListenOverflows) } else { full };
-        }
         return cookie(Reason::CookieAckListenerClosing, facts.proof(&[Milestone::ChildRefused]));
     }
     if passed.has(Milestone::RequestNomem) {
@@ -107,13 +107,22 @@ fn no_request(facts: &Facts) -> Verdict {
         return cookie(Reason::CookieAckLsm, Evidence::Observed);
     }
     if passed.has(Milestone::LsmAsked) {
-        let later = [Milestone::CookieChild];
-        return cookie(Reason::CookieAckNoRoute, facts.proof(&later));
+        return cookie(Reason::CookieAckNoRoute, no_child_wanted(facts));
     }
     if facts.watched.has(Milestone::LsmAsked) {
         // Nobody was asked about it, so there was none.
         return cookie(Reason::CookieAckNomem, Evidence::Observed);
     }
-    let others = [Milestone::CookieChild, Milestone::RequestNomem, Milestone::LsmDenied];
-    cookie(Reason::CookieAckNoRoute, facts.proof(&others))
+    let others = facts.proof(&[Milestone::RequestNomem, Milestone::LsmDenied]);
+    cookie(Reason::CookieAckNoRoute, no_child_wanted(facts).and(others))
+}
+
+/// What it is worth that nobody was seen to want a child. Whoever wants one gets it, and puts it into
+/// the accept queue, or is refused; SMC does so without a sign but for what it counts.
+fn no_child_wanted(facts: &Facts) -> Evidence {
+    if facts.counted == 0 || facts.watched.has(Milestone::CookieChild) {
+        facts.proof(&[Milestone::CookieChild])
+    } else {
+        facts.proof(&[Milestone::ChildRefused, Milestone::ChildQueueClosed])
+    }
 }

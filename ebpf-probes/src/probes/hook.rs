@@ -10,6 +10,7 @@ use core::ffi::c_void;
 use aya_ebpf::EbpfContext;
 use aya_ebpf::maps::ProgramArray;
 
+use super::read::{self, Address};
 use super::shared::Shared;
 
 /// What the kernel hands to a program.
@@ -90,6 +91,24 @@ macro_rules! address {
     };
 }
 
+/// An argument that points to no struct. The verifier of fentry does not let everybody load such a one
+/// from the context (6.1 and older), so it is read there as it would be anywhere else.
+macro_rules! pointer {
+    ($ctx:ident, $arg:ident) => {{
+        let place: u64;
+        // SAFETY: sets a register.
+        unsafe {
+            core::arch::asm!(
+                "{place} = {open}",
+                place = out(reg) place,
+                open = const ebpf_probes::OPEN_PLACE + ebpf_probes::Arg::$arg as u32,
+                options(pure, nomem, nostack),
+            );
+        }
+        $crate::probes::hook::pointer($ctx, place)
+    }};
+}
+
 macro_rules! returned_error {
     ($ctx:ident, $arg:ident) => {
         $crate::probes::hook::is_error(value!($ctx, $arg))
@@ -115,6 +134,13 @@ mod cookie;
 mod latency;
 mod request;
 mod syn;
+
+/// What lies so many bytes on in a context; NULL if that cannot be read.
+#[inline(always)]
+fn pointer(ctx: Context, place: u64) -> Address {
+    let context = Address::new(read::number(ctx.0 as u64));
+    Address::new(read::at(context.add(place)).unwrap_or_default())
+}
 
 /// Only the lower half of an `int` in a register is defined.
 #[inline(always)]

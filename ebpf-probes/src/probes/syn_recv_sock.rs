@@ -50,17 +50,17 @@ pub(crate) fn exit(outer: Outer, function: Function, returned: Address) {
 }
 
 /// It returned, and is hooked only there, as all calls that ask for a child are watched: what it
-/// passed is noted with the one that it is part of. If there is none, that had begun before it was
+/// passed is noted with the one that it is part of, and about the same listener. If there is none, that had begun before it was
 /// watched; and what the IPv6 function handed on to the IPv4 one is noted already.
 #[inline(always)]
-pub(crate) fn exit_whole(function: Function, sk: Address, returned: Address) {
+pub(crate) fn exit_whole(function: Function, returned: Address) {
     if !returned.is_null() {
         return;
     }
     if let Some(call) = slot::innermost(CALLS)
         && !call.facts.passed.has(Milestone::ChildRefused)
     {
-        refused(call, sk, function);
+        refused(call, call.sk, function);
     }
 }
 

@@ -1,17 +1,24 @@
 //! By which kind of probe a function is watched, and what decides that.
 //!
 //! fentry and fexit cost a third of a kprobe and a kretprobe, and need no rights to perf events.
-//! Not every kernel has them, and not every function takes them; where a kernel refuses one is
-//! learned by trying and kept here, and the plan is made again.
+//! Not every kernel has them, and not every function takes them; where a kernel refuses one, that is
+//! kept here, and the plan is made again.
 
 use std::fs;
 
-use super::btf::Prototype;
+use super::btf::{KernelBtf, Prototype};
 use super::direct::Direct;
-use super::hooks::{Hook, RETURNED};
+use super::hooks::Hook;
 
 /// Says 1 on a kernel with PREEMPT_RT.
 const REALTIME: &str = "/sys/kernel/realtime";
+
+/// What fentry saves parameters with (arch/x86/net/bpf_jit_comp.c) since it passes on more of them
+/// than registers hold: since 6.6.
+const PASSES_MANY: &str = "save_args";
+
+/// What is looked for among the kernel's types.
+pub const NAMES: [&str; 1] = [PASSES_MANY];
 
 /// Programs that run with softirqs on and use memory of their CPU. A kprobe's program is never
 /// preempted; that of fentry can be, by another thread that comes by the same function.
@@ -79,6 +86,9 @@ pub enum Unfit {
     /// The kernel has several of that name.
     #[error("it is one of several of its name, which fentry cannot tell apart")]
     Ambiguous,
+    /// It takes more than registers hold.
+    #[error("it takes more parameters than this kernel's fentry passes on")]
+    Wide,
     /// It takes or returns structs.
     #[error("it takes or returns a struct, which fentry cannot pass on")]
     ByValue,
@@ -104,15 +114,12 @@ pub struct Means {
     pub direct: bool,
     /// Why fentry is out of the question, if it is.
     hopeless: Option<Unfit>,
-    /// Whether it is only where nothing is out of the ordinary.
-    ordinary_only: bool,
 }
 
 impl Means {
     /// What the user chose, on a kernel that has everything.
     pub fn new(choice: Choice) -> Self {
-        let excluded = Vec::new();
-        Self { choice, excluded, direct: true, hopeless: None, ordinary_only: false }
+        Self { choice, excluded: Vec::new(), direct: true, hopeless: None }
     }
 
     /// What the user chose, on the running kernel.
@@ -126,34 +133,35 @@ impl Means {
         Self { excluded: excluded.to_vec(), ..Self::new(Choice::Kprobe) }
     }
 
-    /// Learns that the kernel refused fentry of a function: others like it will fare no better, and
-    /// where nothing was out of the ordinary, none will.
-    pub const fn refuse(&mut self, ordinary: bool) {
-        if ordinary {
-            self.hopeless = Some(Unfit::Refused);
-        } else {
-            self.ordinary_only = true;
-        }
+    /// Learns that the kernel refused fentry of a function: others will fare no better.
+    pub const fn refuse(&mut self) {
+        self.hopeless = Some(Unfit::Refused);
     }
 
     /// By which kind a hook is attached to a function of this prototype.
     ///
     /// # Errors
     /// Why it does not take fentry, if nothing else is allowed.
-    pub(super) fn of(&self, hook: &Hook, prototype: &Prototype) -> Result<Attach, Unfit> {
-        match (self.choice, self.fentry(hook, prototype)) {
+    pub(super) fn of(
+        &self,
+        hook: &Hook,
+        prototype: &Prototype,
+        btf: &KernelBtf,
+    ) -> Result<Attach, Unfit> {
+        match (self.choice, self.fentry(hook, prototype, btf)) {
             (Choice::Kprobe, _) | (Choice::Auto, Err(_)) => Ok(Attach::Kprobe),
             (_, fitting) => fitting,
         }
     }
 
-    fn fentry(&self, hook: &Hook, prototype: &Prototype) -> Result<Attach, Unfit> {
+    fn fentry(&self, hook: &Hook, prototype: &Prototype, btf: &KernelBtf) -> Result<Attach, Unfit> {
+        let is_wide = prototype.parameters.len() > REGISTERS.len();
         if let Some(why) = self.hopeless {
             Err(why)
         } else if hook.programs.iter().any(|(program, _)| PREEMPTIBLE.contains(program)) {
             Err(Unfit::Preemptible)
-        } else if self.ordinary_only && !is_ordinary(hook, prototype) {
-            Err(Unfit::Refused)
+        } else if is_wide && btf.function(PASSES_MANY).is_err() {
+            Err(Unfit::Wide)
         } else if prototype.by_value {
             Err(Unfit::ByValue)
         } else {
@@ -165,22 +173,4 @@ impl Means {
 /// Whether the running kernel has PREEMPT_RT.
 pub(super) fn is_realtime() -> bool {
     fs::read_to_string(REALTIME).is_ok_and(|text| text.trim() == "1")
-}
-
-/// Whether fentry of this function is nothing that older kernels refuse.
-pub(super) const fn is_plain(prototype: &Prototype) -> bool {
-    prototype.parameters.len() <= REGISTERS.len()
-}
-
-/// Whether fentry of this function, and what the hook's programs take of it, is nothing that older
-/// kernels refuse: more parameters than registers, or a pointer to anything but a struct.
-pub(super) fn is_ordinary(hook: &Hook, prototype: &Prototype) -> bool {
-    let takes =
-        |name: &str| hook.args.iter().any(|(_, names)| *names != RETURNED && names.contains(&name));
-    is_plain(prototype)
-        && prototype
-            .parameters
-            .iter()
-            .zip(&prototype.untyped)
-            .all(|(name, untyped)| !(*untyped && takes(name)))
 }

@@ -126,6 +126,8 @@ pub struct Hook {
     pub alone: Option<(&'static str, Kind)>,
     /// What that one takes besides; where it is not to be had, none goes alone.
     pub alone_args: &'static [Argument],
+    /// Whether that one takes nothing but what the function returned, which each kind of probe has.
+    pub alone_returned: bool,
     /// What does for the one at the return instead, where both functions have one prototype.
     pub same: Option<Same>,
     /// The only functions that call this one. Where each that there is has its return hooked, that
@@ -158,6 +160,7 @@ impl Hook {
         programs: &[],
         alone: None,
         alone_args: &[],
+        alone_returned: false,
         same: None,
         callers: &[],
         targets: &[],

@@ -6,7 +6,7 @@
 
 use ebpf_probes::{Arg, Config, Counter, Field, Milestone, Reason};
 
-use super::attach::{Attach, Means};
+use super::attach::{self, Attach, Means};
 use super::btf::KernelBtf;
 use super::direct::{self, Direct};
 use super::fields::{self, CountersError, FIELDS, FieldError, Need};
@@ -31,8 +31,6 @@ pub struct PlannedProbe {
     pub kind: Kind,
     /// By which kind of probe.
     pub attach: Attach,
-    /// Whether a kernel that has fentry at all takes it of this kind.
-    pub ordinary: bool,
     /// Whether it only tells that the function was passed, in a call that other probes judge.
     pub milestone: bool,
     /// The program that it goes on with, if it does not do all by itself.
@@ -98,7 +96,8 @@ impl Plan {
     pub fn wanted() -> Vec<&'static str> {
         let enumerators = Counter::ALL.iter().map(|counter| counter.enumerator());
         let structures = fields::structures().chain(hooks::structures());
-        let names = structures.chain(hooks::targets()).chain(enumerators).chain(direct::NAMES);
+        let names = structures.chain(hooks::targets()).chain(enumerators);
+        let names = names.chain(direct::NAMES).chain(attach::NAMES);
         let mut names: Vec<_> = names.collect();
         names.sort_unstable();
         names.dedup();

@@ -63,6 +63,8 @@ impl Waited {
     fn time(&mut self, wait: Duration, arrive: impl FnOnce() -> Result<()>) -> Result<()> {
         let before = Instant::now();
         arrive()?;
+        // A client may believe itself connected before its last ACK has arrived.
+        self.listener.await_connection()?;
         let queued = Instant::now();
         sleep(wait);
         let lower = queued.elapsed();

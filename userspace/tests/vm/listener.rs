@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::fstat;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseport, socket_cookie};
@@ -70,6 +71,13 @@ impl Listener {
         const SECONDS: libc::c_int = 30;
         option::set(&self.socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &SECONDS)
             .context("failed to set TCP_DEFER_ACCEPT")
+    }
+
+    /// Blocks until a connection waits.
+    pub(crate) fn await_connection(&self) -> Result<()> {
+        let mut listening = [PollFd::new(&self.socket, PollFlags::IN)];
+        poll(&mut listening, None).context("failed to wait for a connection")?;
+        Ok(())
     }
 
     /// Takes the connection that waits longest; blocks while there is none.

@@ -92,19 +92,13 @@ fn every_branch() {
             Reason::CookieAckListenerClosing,
             &[],
         ),
-        (
-            "the listener closed, seen by what is left",
-            allowed(&[CookieChild, ChildCreated], &[]),
-            Reason::CookieAckListenerClosing,
-            &[],
-        ),
     ];
     for (name, facts, reason, moves) in rows {
         let verdict = cookie_check(facts).unwrap_or_else(|| panic!("{name}: no verdict"));
         assert_eq!((verdict.reason, verdict.evidence), (*reason, Evidence::Observed), "{name}");
         assert_eq!(Some(verdict.stage), reason.stage(), "{name}");
         assert_eq!(verdict.moves, Counters::of(moves), "{name}");
-        let counted = without(*facts, &[CookieChecked, CookieInvalid, ChildCreated]);
+        let counted = without(*facts, &[CookieChecked, CookieInvalid, ChildCreated, CookieChild]);
         let passed = Milestones(counted.passed.0 & counted.watched.0);
         let counted = cookie_check(&Facts { passed, ..counted });
         assert_eq!(counted, Some(verdict), "{name}: the counters alone tell");
@@ -124,7 +118,8 @@ fn what_is_no_ack_is_nobodys_loss() {
 fn what_is_not_watched_proves_nothing() {
     let asked = seen(&[AckFlag, CookieChecked, LsmAsked], &[]);
     let null = without(seen(&[AckFlag, CookieChecked], &[]), &[LsmAsked, LsmDenied]);
-    for facts in [without(asked, &[CookieChild]), null, without(null, &[RequestNomem])] {
+    let childless = without(asked, &[CookieChild, ChildQueueClosed]);
+    for facts in [childless, uncounted(without(asked, &[CookieChild])), null] {
         let brief = brief(cookie_check(&facts));
         assert_eq!(brief, Some((Reason::CookieAckNoRoute, Evidence::Inferred)), "{facts:?}");
     }
@@ -132,6 +127,11 @@ fn what_is_not_watched_proves_nothing() {
     assert_eq!(
         brief(cookie_check(&uncounted(without(returned, &[CookieChecked])))),
         Some((Reason::CookieAckNoOverflow, Evidence::Inferred))
+    );
+    let wanted = without(seen(&[CookieChild, ChildCreated], &[]), &[ChildQueueClosed]);
+    assert_eq!(
+        brief(cookie_check(&wanted)),
+        Some((Reason::CookieAckListenerClosing, Evidence::Observed))
     );
     let refused = seen(&[CookieChild, ChildCreated, ChildRefused], &[]);
     assert_eq!(

@@ -10,7 +10,7 @@ entry!(check_req, ctx => check_req::enter(
     address!(ctx, CheckReqSkb),
     address!(ctx, CheckReqReq),
     value!(ctx, CheckReqFastopen) as u8 != 0,
-    address!(ctx, CheckReqStolen),
+    pointer!(ctx, CheckReqStolen),
 ));
 exit!(check_req_exit, ctx => check_req::exit(address!(ctx, CheckReqReturned)));
 
@@ -37,12 +37,10 @@ exit!(v6_syn_recv_sock_exit, ctx => syn_recv_sock::exit(
 
 exit!(v4_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
     Function::TcpV4SynRecvSock,
-    address!(ctx, V4SynRecvSk),
     address!(ctx, V4SynRecvSockReturned),
 ));
 exit!(v6_syn_recv_sock_whole, ctx => syn_recv_sock::exit_whole(
     Function::TcpV6SynRecvSock,
-    address!(ctx, V6SynRecvSk),
     address!(ctx, V6SynRecvSockReturned),
 ));
 

@@ -28,8 +28,6 @@ pub struct Prototype {
     pub type_id: Option<u32>,
     /// The names of its parameters, in order.
     pub parameters: Vec<String>,
-    /// Which of them are pointers to something that is no struct.
-    pub untyped: Vec<bool>,
     /// Whether it takes or returns a struct by value.
     pub by_value: bool,
     /// What it returns.
@@ -83,13 +81,7 @@ impl KernelBtf {
         };
         let by_value = returned == Returned::Other
             || kinds.iter().any(|kind| matches!(kind, Type::Struct(_) | Type::Union(_)));
-        let untyped = kinds.iter().map(|kind| self.is_untyped(kind)).collect();
         let type_id = function.get_type_id();
-        Some(Prototype { id: None, type_id, parameters, untyped, by_value, returned })
-    }
-
-    fn is_untyped(&self, kind: &Type) -> bool {
-        let Type::Ptr(pointer) = kind else { return false };
-        !matches!(self.chained(pointer), Some(Type::Struct(_) | Type::Void))
+        Some(Prototype { id: None, type_id, parameters, by_value, returned })
     }
 }

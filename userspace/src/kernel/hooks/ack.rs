@@ -38,6 +38,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v4_syn_recv_sock", Entry), ("v4_syn_recv_sock_exit", Return)],
         alone: Some(("v4_syn_recv_sock_whole", Return)),
+        alone_returned: true,
         targets: &["tcp_v4_syn_recv_sock"],
         args: &[
             (Arg::V4SynRecvSk, SK),
@@ -52,6 +53,7 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("v6_syn_recv_sock", Entry), ("v6_syn_recv_sock_exit", Return)],
         alone: Some(("v6_syn_recv_sock_whole", Return)),
+        alone_returned: true,
         targets: &["tcp_v6_syn_recv_sock"],
         args: &[
             (Arg::V6SynRecvSk, SK),

@@ -54,9 +54,9 @@ pub(super) const ROWS: &[Hook] = &[
     Hook {
         programs: &[("cookie_child", Entry)],
         targets: &["tcp_get_cookie_sock"],
-        when: IfPresent,
+        when: WithoutCounters,
         provides: &[Milestone::CookieChild],
-        costs: "a cookie that met a closing listener is not told from one without a route",
+        costs: "a cookie that met a queue of SMC's is not told from one without a route",
         ..Hook::USUAL
     },
 ];

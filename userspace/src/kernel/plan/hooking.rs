@@ -6,36 +6,19 @@ use std::slice;
 use ebpf_probes::{Arg, Field};
 
 use super::{GoesOn, HookError, MissingHook, Plan, PlanError, PlannedProbe};
-use crate::kernel::attach::{self, Attach, Means};
+use crate::kernel::attach::{Attach, Means};
 use crate::kernel::btf::{KernelBtf, LookupError, Prototype, Returned};
 use crate::kernel::fields::Need;
 use crate::kernel::hooks::{self, Asked, Hook, Kind, Same, When};
 
 /// How one hook turned out.
 enum Outcome {
-    Planned(&'static str, Fit),
+    Planned(&'static str, Attach),
     /// Makes no sense on this kernel.
     Idle,
     /// Cannot be passed on this kernel, which is as good as watching it.
     Impossible,
     Missing(HookError),
-}
-
-/// How a hook fits a function.
-struct Fit {
-    attach: Attach,
-    /// Whether a program that takes its arguments is nothing special.
-    ordinary: bool,
-    /// Whether one that takes none is not.
-    plain: bool,
-}
-
-impl Fit {
-    /// Whether such a program of the hook's is nothing special. Of several it is the one at the entry
-    /// that takes arguments.
-    fn is_ordinary(&self, kind: Kind, alone: bool) -> bool {
-        self.ordinary || self.plain && kind == Kind::Return && !alone
-    }
 }
 
 impl Plan {
@@ -60,7 +43,7 @@ impl Plan {
         for (hook, outcome) in tried {
             let watched = hook.provides.iter().fold(0, |bits, milestone| bits | milestone.bit());
             match outcome {
-                Outcome::Planned(target, fit) => {
+                Outcome::Planned(target, attach) => {
                     self.config.watched |= watched;
                     let alone = hook.alone.as_ref().filter(|_| whole);
                     let programs = alone.map_or(hook.programs, slice::from_ref);
@@ -68,8 +51,7 @@ impl Plan {
                         program,
                         target: target.to_owned(),
                         kind,
-                        attach: fit.attach,
-                        ordinary: fit.is_ordinary(kind, programs.len() == 1),
+                        attach,
                         milestone: hook.is_milestone(),
                         goes_on: None,
                     }));
@@ -172,9 +154,9 @@ impl Plan {
             match btf
                 .function(target)
                 .map_err(HookError::from)
-                .and_then(|prototype| self.fits(hook, &prototype, means))
+                .and_then(|prototype| self.fits(hook, &prototype, btf, means))
             {
-                Ok(fit) => return Outcome::Planned(target, fit),
+                Ok(attach) => return Outcome::Planned(target, attach),
                 Err(HookError::Lookup(LookupError::NoFunction(_)))
                     if matches!(hook.when, When::IfPresent | When::AskedIfPresent(_))
                         || hook.ipv6 && !has_ipv6 =>
@@ -197,8 +179,9 @@ impl Plan {
         &mut self,
         hook: &Hook,
         prototype: &Prototype,
+        btf: &KernelBtf,
         means: &Means,
-    ) -> Result<Fit, HookError> {
+    ) -> Result<Attach, HookError> {
         let understood = match hook.when {
             When::ReturnsBool => prototype.returned == Returned::Bool,
             When::ReturnsVoid => prototype.returned == Returned::Void,
@@ -213,7 +196,7 @@ impl Plan {
         if !understood {
             return Err(HookError::Returns(prototype.returned));
         }
-        let attach = means.of(hook, prototype)?;
+        let attach = means.of(hook, prototype, btf)?;
         let mut words = Vec::with_capacity(hook.args.len());
         let mut positions = Vec::with_capacity(hook.args.len());
         for &(arg, names) in hook.args {
@@ -241,8 +224,7 @@ impl Plan {
             self.layout.args[arg as usize] = Some(word);
         }
         self.positions.extend(positions);
-        let ordinary = attach::is_ordinary(hook, prototype);
-        Ok(Fit { attach, ordinary, plain: attach::is_plain(prototype) })
+        Ok(attach)
     }
 }
 
@@ -252,10 +234,13 @@ fn position(prototype: &Prototype, names: &[&str]) -> Option<usize> {
 }
 
 /// Whether nothing speaks against a hook's one program instead of several: the function is not
-/// there, or takes fentry and has what the program takes.
+/// there, or has what the program takes, and takes fentry where arguments are among that.
 fn allows_alone(hook: &Hook, btf: &KernelBtf, means: &Means) -> bool {
     let Some((program, _)) = hook.alone else { return true };
-    let by_fentry = |prototype| matches!(means.of(hook, &prototype), Ok(Attach::Fentry { .. }));
+    let fits = |prototype| match means.of(hook, &prototype, btf) {
+        Ok(attach) => hook.alone_returned || attach != Attach::Kprobe,
+        Err(_) => false,
+    };
     let chosen = hook.targets.iter().find_map(|target| btf.function(target).ok());
     let takes = |(_, names): &(Arg, &[&str])| {
         chosen.as_ref().is_none_or(|prototype| position(prototype, names).is_some())
@@ -263,7 +248,7 @@ fn allows_alone(hook: &Hook, btf: &KernelBtf, means: &Means) -> bool {
     !means.excluded.contains(&program)
         && hook.alone_args.iter().all(takes)
         && hook.targets.iter().all(|target| match btf.function(target) {
-            Ok(prototype) => by_fentry(prototype),
+            Ok(prototype) => fits(prototype),
             Err(why) => matches!(why, LookupError::NoFunction(_)),
         })
 }

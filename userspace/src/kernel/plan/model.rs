@@ -179,6 +179,7 @@ impl Model<'_> {
         making.function("tcp_create_openreq_child", p, &["sk", "req", "skb"]);
         making.function("inet6_csk_route_req", p, &["sk", "fl6"]);
         making.function("tcp_rtx_synack", int, &["sk", "req"]);
+        making.function("save_args", VOID, &["m", "prog", "stack_size"]);
         Self::rest(making, truth, int);
     }
 

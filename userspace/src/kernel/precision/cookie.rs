@@ -2,8 +2,9 @@
 
 use ebpf_probes::Counter::{self, ListenDrops, ListenOverflows, SyncookiesFailed, SyncookiesRecv};
 use ebpf_probes::Milestone::{
-    AckFlag, ChildCreated, ChildNoRoute, ChildRefused, CookieChecked, CookieChild, CookieInvalid,
-    ListenerReturned, LsmAsked, LsmDenied, NumberRefused, PortNotInherited, RequestNomem,
+    AckFlag, ChildCreated, ChildNoRoute, ChildQueueClosed, ChildRefused, CookieChecked,
+    CookieChild, CookieInvalid, ListenerReturned, LsmAsked, LsmDenied, NumberRefused,
+    PortNotInherited, RequestNomem,
 };
 use ebpf_probes::{Milestone, Reason};
 
@@ -73,7 +74,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     good(
         Reason::CookieAckListenerClosing,
-        &[AckFlag, CookieChecked, LsmAsked, CookieChild, ChildCreated],
+        &[AckFlag, CookieChecked, LsmAsked, CookieChild, ChildCreated, ChildQueueClosed],
         &[SyncookiesRecv],
     ),
 ];

@@ -49,13 +49,9 @@ pub(super) fn attach(
             Some(_) if plan.layout.direct.is_some() && !error.is_of_attaching() => {
                 means.direct = false;
             }
-            // Where fentry alone is wanted, and refused of what is nothing special, the kernel's own
-            // answer says most.
-            Some(probe)
-                if probe.attach != Attach::Kprobe
-                    && (means.choice == Choice::Auto || !probe.ordinary) =>
-            {
-                means.refuse(probe.ordinary);
+            // Where fentry alone is wanted, the kernel's own answer says most.
+            Some(probe) if probe.attach != Attach::Kprobe && means.choice == Choice::Auto => {
+                means.refuse();
             }
             Some(probe) if error.is_of_attaching() && optional(probe.program) => {
                 means.excluded.push(probe.program);

@@ -98,8 +98,7 @@ mod tests {
 
     fn probe(program: &'static str, kind: Kind, attach: Attach) -> PlannedProbe {
         let target = "tcp_check_req".to_owned();
-        let (ordinary, milestone, goes_on) = (true, false, None);
-        PlannedProbe { program, target, kind, attach, ordinary, milestone, goes_on }
+        PlannedProbe { program, target, kind, attach, milestone: false, goes_on: None }
     }
 
     fn count(object: &[u8], name: &str) -> usize {

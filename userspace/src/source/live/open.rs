@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use ebpf_probes::{Arg, OPEN_ARG, OPEN_READ, READ_MAX};
+use ebpf_probes::{Arg, OPEN_ARG, OPEN_PLACE, OPEN_READ, READ_MAX};
 use object::{Object, ObjectSection, SectionKind};
 
 use crate::kernel::{Direct, Layout};
@@ -47,10 +47,16 @@ impl Instruction {
         [operation, target | source << 4, low, high, first, second, third, fourth]
     }
 
-    /// The argument whose place is left open in it.
+    /// The argument that it loads, whose place is left open.
     fn argument(self) -> Option<usize> {
         let nth = usize::try_from(self.offset.checked_sub(OPEN_ARG)?).ok()?;
         (self.operation == LOAD_64 && nth < Arg::COUNT).then_some(nth)
+    }
+
+    /// The argument whose place it names, which is left open.
+    fn place(self) -> Option<usize> {
+        let nth = usize::try_from(self.number.checked_sub(OPEN_PLACE.cast_signed())?).ok()?;
+        (self.operation == SET && nth < Arg::COUNT).then_some(nth)
     }
 
     /// How many bytes are read, where that is left open in it.
@@ -69,6 +75,9 @@ pub(crate) fn fill(object: &mut [u8], layout: &Layout) -> Option<()> {
             let instruction = Instruction::read(instructions[nth]);
             if let Some(arg) = instruction.argument() {
                 instructions[nth] = argument(instruction, layout.args[arg]).written();
+            } else if let Some(arg) = instruction.place() {
+                let number = 8 * i32::from(layout.args[arg].unwrap_or_default());
+                instructions[nth] = Instruction { number, ..instruction }.written();
             } else if let Some(size) = instruction.size() {
                 read(instructions.get_mut(nth.checked_sub(1)?..)?, size, layout.direct)?;
             }
@@ -144,7 +153,9 @@ mod tests {
         let mut object = OBJECT.to_vec();
         fill(&mut object, &Layout { direct, ..Layout::UNRESOLVED }).unwrap();
         let after = instructions(&object);
-        assert!(after.iter().all(|one| one.argument().is_none() && one.size().is_none()));
+        let open = [Instruction::argument, Instruction::place];
+        assert!(after.iter().all(|one| one.size().is_none()));
+        assert!(after.iter().all(|&one| open.iter().all(|open| open(one).is_none())));
         after
     }
 
@@ -175,8 +186,11 @@ mod tests {
         for (before, after) in before.iter().zip(&after) {
             if before.argument().is_some() {
                 assert_eq!((after.operation, after.offset), (before.operation, 56));
+            } else if before.place().is_some() {
+                assert_eq!((after.operation, after.number), (before.operation, 56));
             }
         }
+        assert!(before.iter().any(|one| one.place().is_some()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use ebpf_probes::{Arg, Reason};
 
-use super::super::Plan;
 use super::super::model::Model;
+use super::super::{Plan, PlanError};
 use super::{missing, programs};
 use crate::kernel::hooks::{self, Asked, Kind};
 use crate::kernel::{Attach, Choice, Means};
@@ -24,23 +24,35 @@ fn where_an_argument_lies_depends_on_the_kind_of_probe() {
 
 #[test]
 fn a_hook_that_the_kernel_refuses_as_fentry_becomes_a_kprobe() {
-    let kinds = |means: &Means| {
-        let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, means).unwrap();
+    let kinds = |model: Model<'_>, means: &Means| {
+        let plan = Plan::resolve(&model.btf(), Asked::EVERYTHING, means).unwrap();
         plan.probes.into_iter().map(|probe| (probe.program, probe.attach)).collect::<Vec<_>>()
     };
-    let by_kprobe = |means: &Means| -> Vec<&str> {
-        let kprobes = kinds(means).into_iter().filter(|(_, attach)| *attach == Attach::Kprobe);
+    let by_kprobe = |model, means: &Means| -> Vec<&str> {
+        let kinds = kinds(model, means).into_iter();
+        let kprobes = kinds.filter(|(_, attach)| *attach == Attach::Kprobe);
         kprobes.map(|(program, _)| program).collect()
     };
-    let mut means = Means::new(Choice::Auto);
+    let (recent, mut means) = (Model::default(), Means::new(Choice::Auto));
     // It runs where another thread could come between.
-    assert_eq!(by_kprobe(&means), ["accepted", "wait_ended"]);
-    means.refuse(false);
-    // It has more parameters than registers hold.
-    let wide = ["v4_syn_recv_sock", "v4_syn_recv_sock_exit"];
-    assert_eq!(by_kprobe(&means), [&wide[..], &["accepted", "wait_ended"]].concat());
-    means.refuse(true);
-    assert_eq!(by_kprobe(&means).len(), kinds(&means).len());
+    assert_eq!(by_kprobe(recent, &means), ["accepted", "wait_ended"]);
+    means.refuse();
+    assert_eq!(by_kprobe(recent, &means).len(), kinds(recent, &means).len());
+}
+
+#[test]
+fn a_function_of_many_parameters_is_hooked_by_a_kprobe_where_fentry_passes_on_few() {
+    let old = Model { without: &["save_args"], ..Model::default() };
+    let means = Means::new(Choice::Auto);
+    let plan = Plan::resolve(&old.btf(), Asked::default(), &means).unwrap();
+    let kprobes = plan.probes.iter().filter(|probe| probe.attach == Attach::Kprobe);
+    let kprobes: Vec<_> = kprobes.map(|probe| probe.program).collect();
+    // It takes nothing but what is returned, so the others still go alone.
+    assert_eq!((kprobes, plan.config.whole), (vec!["v4_syn_recv_sock_whole"], 1));
+    let refused = Plan::resolve(&old.btf(), Asked::default(), &Means::new(Choice::Fentry));
+    let Err(PlanError::Hook { target, source, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(target, "tcp_v4_syn_recv_sock");
+    assert_eq!(source.to_string(), "it takes more parameters than this kernel's fentry passes on");
 }
 
 #[test]
@@ -71,8 +83,8 @@ fn by_fentry_one_program_does_what_takes_two_by_kprobe() {
         !probe.milestone && probe.kind == Kind::Entry && alone.contains(&probe.program)
     });
     assert_eq!(entries.count(), 2, "they are hooked last");
-    // One of them does not take fentry: then none goes alone.
-    means.refuse(false);
+    // They do not take fentry: then none goes alone.
+    means.refuse();
     for means in [means, Means::new(Choice::Kprobe)] {
         let pairs = plan(&means);
         // The return of tcp_conn_request is seen by those of its callers.

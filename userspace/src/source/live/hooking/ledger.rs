@@ -9,9 +9,6 @@ use crate::kernel::{Attach, PlannedProbe};
 /// What is attached before what. A later one is attached only once all of the earlier ones are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// What the kernel may refuse, because all is to be done again then. An entry does not belong
-    /// here: its return would be seen only later.
-    Trial,
     Milestone,
     Return,
     Entry,
@@ -22,7 +19,6 @@ impl Rank {
         let probe = hook.borrow();
         match probe.kind {
             Kind::Entry if !probe.milestone => Self::Entry,
-            _ if !probe.ordinary => Self::Trial,
             _ if probe.milestone => Self::Milestone,
             Kind::Entry | Kind::Return => Self::Return,
         }
@@ -32,8 +28,6 @@ impl Rank {
 /// Hooks by how far they are.
 pub(super) struct Ledger<H> {
     to_load: VecDeque<Numbered<H>>,
-    /// How many are not loaded yet that the kernel may refuse. Nothing is attached before they are.
-    untried: usize,
     /// Those that are being loaded.
     loading: Vec<&'static str>,
     /// Those that wait to be attached.
@@ -43,7 +37,7 @@ pub(super) struct Ledger<H> {
     /// How many things that keep a CPU busy may go on at once.
     cpus: usize,
     /// How many of each rank are not attached yet.
-    left: [usize; 4],
+    left: [usize; 3],
     /// How many there are in all.
     all: usize,
 }
@@ -61,18 +55,13 @@ impl<H: Borrow<PlannedProbe>> Ledger<H> {
     /// Of hooks in the order of the plan, for so many CPUs.
     pub(super) fn new(mut hooks: Vec<H>, cpus: usize) -> Self {
         hooks.sort_by_key(Rank::of);
-        let mut left = [0; 4];
+        let mut left = [0; 3];
         for hook in &hooks {
             left[Rank::of(hook) as usize] += 1;
         }
         let all = hooks.len();
-        let (unusual, ordinary): (Vec<_>, Vec<_>) =
-            hooks.into_iter().enumerate().partition(|(_, hook)| !hook.borrow().ordinary);
-        let untried = unusual.len();
-        let to_load = unusual.into_iter().chain(ordinary).collect();
         Self {
-            to_load,
-            untried,
+            to_load: hooks.into_iter().enumerate().collect(),
             loading: Vec::new(),
             loaded: Vec::new(),
             alone: 0,
@@ -84,7 +73,7 @@ impl<H: Borrow<PlannedProbe>> Ledger<H> {
 
     /// Whether all is attached.
     pub(super) const fn is_done(&self) -> bool {
-        matches!(self.left, [0, 0, 0, 0])
+        matches!(self.left, [0, 0, 0])
     }
 
     /// What can be done now, if anything can.
@@ -101,9 +90,7 @@ impl<H: Borrow<PlannedProbe>> Ledger<H> {
         // longest, which are returns: they judge, and tell.
         let soonest = |hook: &Numbered<H>| self.is_next(Rank::of(&hook.1));
         let longest = |hook: &Numbered<H>| Rank::of(&hook.1) == Rank::Return;
-        let nth = if self.untried != 0 {
-            0
-        } else if self.loaded.iter().any(soonest) {
+        let nth = if self.loaded.iter().any(soonest) {
             self.to_load.iter().position(longest).unwrap_or(0)
         } else {
             self.to_load.iter().position(soonest).unwrap_or(0)
@@ -115,9 +102,7 @@ impl<H: Borrow<PlannedProbe>> Ledger<H> {
 
     /// It is loaded.
     pub(super) fn loaded(&mut self, hook: Numbered<H>) {
-        let probe = hook.1.borrow();
-        self.untried -= usize::from(!probe.ordinary);
-        self.loading.retain(|name| *name != probe.program);
+        self.loading.retain(|name| *name != hook.1.borrow().program);
         self.loaded.push(hook);
     }
 
@@ -136,8 +121,7 @@ impl<H: Borrow<PlannedProbe>> Ledger<H> {
     /// after that.
     fn may_attach(&self, &(nth, ref hook): &Numbered<H>) -> bool {
         let rank = Rank::of(hook);
-        self.untried == 0
-            && self.is_next(rank)
+        self.is_next(rank)
             && (self.alone == 0 || !stands_alone(hook))
             && (rank != Rank::Entry || nth + self.left[rank as usize] == self.all)
             && hook.borrow().goes_on.is_none_or(|then| self.is_loaded(then.program))
@@ -164,18 +148,17 @@ mod tests {
 
     fn probe(program: &'static str, kind: Kind, milestone: bool) -> PlannedProbe {
         let (target, attach) = (program.to_owned(), FENTRY);
-        PlannedProbe { program, target, kind, attach, ordinary: true, milestone, goes_on: None }
+        PlannedProbe { program, target, kind, attach, milestone, goes_on: None }
     }
 
-    /// Some of each rank in the worst order, two of them unusual and one that goes on with another.
+    /// Some of each rank in the worst order, one that goes on with another among them.
     fn probes() -> Vec<PlannedProbe> {
         let goes_on = Some(GoesOn { program: "long return", map: "" });
         vec![
             probe("entry", Entry, false),
             PlannedProbe { goes_on, ..probe("short return", Return, false) },
             probe("long return", Return, false),
-            PlannedProbe { ordinary: false, ..probe("last entry", Entry, false) },
-            PlannedProbe { ordinary: false, ..probe("trial", Return, false) },
+            probe("last entry", Entry, false),
             probe("milestone", Return, true),
             probe("other milestone", Entry, true),
         ]
@@ -219,10 +202,7 @@ mod tests {
                     done.iter().position(|it| *it == (what, program)).expect("it is done")
                 };
                 let attached = |program| at("attach", program);
-                assert_eq!(done.len(), 14, "each is loaded and attached once");
-                let first = done.iter().position(|(what, _)| *what == "attach");
-                assert_eq!(first, Some(attached("trial")), "{done:?}");
-                assert!(first.is_some_and(|first| first > at("load", "last entry")), "{done:?}");
+                assert_eq!(done.len(), 12, "each is loaded and attached once");
                 for milestone in ["milestone", "other milestone"] {
                     for later in ["short return", "long return"] {
                         assert!(attached(milestone) < attached(later), "{done:?}");
@@ -241,8 +221,7 @@ mod tests {
     fn what_takes_long_is_loaded_while_something_is_attached() {
         let done = play(probes(), 2, |_| 0);
         let loaded: Vec<_> = done.iter().filter(|(what, _)| *what == "load").collect();
-        assert_eq!([loaded[0].1, loaded[1].1], ["trial", "last entry"], "they may be refused");
-        assert_eq!(loaded[2].1, "milestone", "it can be attached soonest");
+        assert_eq!(loaded[0].1, "milestone", "it can be attached soonest");
     }
 
     /// All of these loaded, by so many CPUs.
