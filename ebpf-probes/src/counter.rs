@@ -86,6 +86,11 @@ impl Counter {
         }
     }
 
+    /// Whether only what listeners do moves it: packets of established connections move the others.
+    pub const fn is_of_listeners(self) -> bool {
+        !matches!(self, Self::PawsEstab | Self::TsEcrRejected | Self::TcpTimeouts)
+    }
+
     /// Whether every kernel has it.
     pub const fn is_everywhere(self) -> bool {
         !matches!(self, Self::TsEcrRejected)

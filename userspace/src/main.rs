@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use syndrop::cli::Cli;
+use syndrop::kernel::Ahead;
 use syndrop::{commands, render};
 
 fn main() -> ExitCode {
+    let types = if commands::traces() { Ahead::begin() } else { Ahead::default() };
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -15,7 +17,7 @@ fn main() -> ExitCode {
             return commands::usage(&error).into();
         }
     };
-    match commands::run(&cli) {
+    match commands::run(&cli, types) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             // The status says it, too.

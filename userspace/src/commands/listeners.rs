@@ -15,6 +15,7 @@ use crate::decode::{Family, Listener};
 use crate::enrich::{self, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::Notices;
+use crate::kernel::Ahead;
 use crate::kernel::hooks::Asked;
 use crate::kernel::syn_queue::Belief;
 use crate::listeners::{Place, Surveyor};
@@ -65,7 +66,9 @@ pub(super) fn run(arguments: &cli::Listeners) -> Result<Exit, Failure> {
     let stop = stop::watch()?;
     runtime()?.block_on(async {
         tokio::pin!(stop);
-        let live = settings(arguments)?.map(|settings| live::open(&settings)).transpose();
+        let live = settings(arguments)?
+            .map(|settings| live::open(&settings, Ahead::default()))
+            .transpose();
         let live = live.map_err(|error| Failure::new(error.exit(), error))?;
         if let Some(live) = &live {
             // Nobody is told that stderr is gone.

@@ -19,6 +19,7 @@ use crate::decode::Listener;
 use crate::enrich::{Census, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, OwnerFilter, concerns};
+use crate::kernel::Ahead;
 use crate::kernel::hooks::Asked;
 use crate::listeners::{Place, Surveyor};
 use crate::metrics::{Gatherer, Scrape};
@@ -35,7 +36,7 @@ const WAITING: usize = 4;
 /// To find out who holds what takes a walk through every process.
 const OWNERS_FRESH: Duration = Duration::from_secs(30);
 
-pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::Metrics, types: Ahead) -> Result<Exit, Failure> {
     let wanted = wanted(&arguments.filter, Notices::None)?;
     let filter = wanted.compile()?;
     let before_listener = arguments.filter.before_listener(arguments.before_listener, &[]);
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: &cli::Metrics) -> Result<Exit, Failure> {
             None => Some(Server::bind(arguments.listen).await?),
             Some(_) => None,
         };
-        let source = live::open(&settings);
+        let source = live::open(&settings, types);
         let source = source.map_err(|error| Failure::new(error.exit(), error))?;
         let place = wanted.netns.map_or(Place::All, Place::One);
         let gatherer = Gatherer::new(arguments.max_listeners.try_into().unwrap_or(usize::MAX));

@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::cli::{self, Cli, Command};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, Wanted};
+use crate::kernel::Ahead;
 
 mod doctor;
 mod explain;
@@ -25,12 +26,12 @@ mod trace;
 ///
 /// # Errors
 /// If it could not do its work; the failure says with which status to end.
-pub fn run(cli: &Cli) -> Result<Exit, Failure> {
+pub fn run(cli: &Cli, types: Ahead) -> Result<Exit, Failure> {
     match &cli.command {
-        None => trace::run(&cli.trace),
-        Some(Command::Trace(arguments)) => trace::run(arguments),
+        None => trace::run(&cli.trace, types),
+        Some(Command::Trace(arguments)) => trace::run(arguments, types),
         Some(Command::Listeners(arguments)) => listeners::run(arguments),
-        Some(Command::Run(arguments)) => run::run(arguments),
+        Some(Command::Run(arguments)) => run::run(arguments, types),
         Some(Command::Explain(arguments)) => explain::run(arguments),
         Some(Command::Doctor(arguments)) => doctor::run(arguments),
         Some(Command::Completions(arguments)) => {
@@ -38,10 +39,20 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
             Ok(Exit::Ended)
         }
         Some(Command::Replay(arguments)) => replay::run(arguments),
-        Some(Command::Metrics(arguments)) => metrics::run(arguments),
+        Some(Command::Metrics(arguments)) => metrics::run(arguments, types),
         Some(Command::Report(arguments)) => report::run(arguments),
-        Some(Command::Top(arguments)) => top::run(arguments),
+        Some(Command::Top(arguments)) => top::run(arguments, types),
     }
+}
+
+/// Whether the command line asks for the running kernel to be traced, as far as its first word tells.
+pub fn traces() -> bool {
+    const TRACING: [&str; 4] = ["trace", "run", "top", "metrics"];
+    const OF_ITSELF: [&str; 4] = ["-h", "--help", "-V", "--version"];
+    let Some(word) = env::args_os().nth(1) else { return true };
+    let is_option = word.as_encoded_bytes().starts_with(b"-");
+    TRACING.iter().any(|name| word == *name)
+        || is_option && !OF_ITSELF.iter().any(|name| word == *name)
 }
 
 /// What it means for the exit status that the command line was answered by help or by an error.

@@ -7,6 +7,7 @@ use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::filter::Notices;
 use crate::gate::Gate;
+use crate::kernel::Ahead;
 use crate::kernel::hooks::Asked;
 use crate::pipeline::{self, Limits, PipelineError};
 use crate::render;
@@ -18,14 +19,14 @@ use report::{Report, ReportError};
 mod command;
 mod report;
 
-pub(super) fn run(arguments: &cli::Run) -> Result<Exit, Failure> {
-    gated(arguments).map_err(|failure| match failure.exit {
+pub(super) fn run(arguments: &cli::Run, types: Ahead) -> Result<Exit, Failure> {
+    gated(arguments, types).map_err(|failure| match failure.exit {
         Exit::CannotExecute | Exit::CommandNotFound => failure,
         _ => Failure { exit: Exit::WrapperFailed, ..failure },
     })
 }
 
-fn gated(arguments: &cli::Run) -> Result<Exit, Failure> {
+fn gated(arguments: &cli::Run, types: Ahead) -> Result<Exit, Failure> {
     let gate = Gate { allowed: arguments.max_drops, only: arguments.only.clone() };
     let settings = settings(arguments)?;
     if arguments.verbose {
@@ -33,7 +34,7 @@ fn gated(arguments: &cli::Run) -> Result<Exit, Failure> {
     }
     let mut report = Report::open(arguments, &gate)?;
     runtime()?.block_on(async {
-        let mut source = live::open(&settings)?;
+        let mut source = live::open(&settings, types)?;
         let opening = source.opening();
         // Nobody is told that stderr is gone; here and below.
         let _ = if arguments.verbose {

@@ -18,6 +18,7 @@ use crate::cli;
 use crate::enrich::{self, Enricher, OwnedListener};
 use crate::exit::{Exit, Failure};
 use crate::filter::{Notices, OwnerFilter, concerns};
+use crate::kernel::Ahead;
 use crate::kernel::hooks::Asked;
 use crate::listeners::{Gap, Place, SurveyError, Surveyor};
 use crate::render;
@@ -50,7 +51,7 @@ enum TopError {
 /// Events a second of each reason of a listener: the last clients are shown, no more.
 const DETAIL: u64 = 100;
 
-pub(super) fn run(arguments: &cli::Top) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::Top, types: Ahead) -> Result<Exit, Failure> {
     if !io::stdout().is_terminal() {
         return Err(TopError::NoTerminal.into());
     }
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &cli::Top) -> Result<Exit, Failure> {
         let (begin, surveys) = surveys(place, arguments.interval)?;
         let stats = arguments.stats;
         let settings = Settings { detail: DETAIL, asked, stats, ..Settings::of(filter) };
-        let source = live::open(&settings);
+        let source = live::open(&settings, types);
         let source = source.map_err(|error| Failure::new(error.exit(), TopError::Trace(error)))?;
         // It ended only if it failed, which it says itself.
         let _ = begin.send(());

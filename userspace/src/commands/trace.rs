@@ -8,6 +8,7 @@ use super::{filter, runtime, stop};
 use crate::cli;
 use crate::exit::{Exit, Failure};
 use crate::filter::Notices;
+use crate::kernel::Ahead;
 use crate::kernel::hooks::Asked;
 use crate::pipeline::Limits;
 use crate::render;
@@ -18,7 +19,7 @@ use crate::source::{Settings, Source, live};
 #[error("failed to count drops with --detail none: none is told then; leave one of the two out")]
 struct NoneToCount;
 
-pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &cli::Trace, types: Ahead) -> Result<Exit, Failure> {
     if arguments.detail.rate == 0 && arguments.output.count.is_some() {
         return Err(NoneToCount.into());
     }
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: &cli::Trace) -> Result<Exit, Failure> {
     }
     let stop = stop::watch()?;
     runtime()?.block_on(async {
-        let source = live::open(&settings);
+        let source = live::open(&settings, types);
         let mut source = source.map_err(|error| Failure::new(error.exit(), error))?;
         trace(&mut source, arguments, stop).await
     })

@@ -5,6 +5,7 @@
 //! information), what these rights allow ([`Rights`]), and what its counters say ([`Baseline`]).
 //! No version number decides anything; it only appears in messages.
 
+pub mod ahead;
 pub mod attach;
 pub mod btf;
 pub mod counters;
@@ -21,6 +22,7 @@ pub mod precision;
 pub mod rights;
 pub mod syn_queue;
 
+pub use ahead::Ahead;
 pub use attach::{Attach, Choice, Means};
 pub use btf::KernelBtf;
 pub use counters::TcpExt;

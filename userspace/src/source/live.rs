@@ -18,7 +18,7 @@ use tokio::time::{sleep, sleep_until};
 use super::{Event, Losses, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
 use crate::cost::Cost;
 use crate::filter;
-use crate::kernel::{Baseline, Namespaces};
+use crate::kernel::{Ahead, Baseline, Namespaces};
 use crate::latency::AcceptLatency;
 use application::Application;
 use books::{Opened, Running, moved};
@@ -104,14 +104,14 @@ pub struct Live {
     ebpf: Attached,
 }
 
-/// Attaches the probes.
+/// Attaches the probes, which takes the kernel's types.
 ///
 /// # Errors
 /// Missing rights, a kernel that lacks something, or a probe that it refuses. Nothing stays
 /// attached then.
-pub fn open(settings: &Settings) -> Result<Live, LiveError> {
+pub fn open(settings: &Settings, types: Ahead) -> Result<Live, LiveError> {
     let time = Timestamp::now();
-    let prepared = attaching::prepare(settings.asked, settings.attach)?;
+    let prepared = attaching::prepare(settings.asked, settings.attach, types)?;
     let measuring = settings.stats.then(Measuring::start).transpose()?;
     let gone = filter::shows_reason(&settings.filter, Reason::ClientGone);
     let filter = settings.filter;

@@ -7,7 +7,7 @@ use super::LiveError;
 use super::programs::{self, Attached};
 use crate::kernel::fields::Need;
 use crate::kernel::hooks::{self, Asked};
-use crate::kernel::{Attach, Choice, KernelBtf, Means, Plan, PlanError, Rights};
+use crate::kernel::{Ahead, Attach, Choice, Means, Plan, PlanError, Rights};
 use crate::source::Settings;
 
 /// What is known of the kernel before anything is attached.
@@ -17,10 +17,10 @@ pub(super) struct Prepared {
 }
 
 /// Plans, while it is looked whether the rights are there.
-pub(super) fn prepare(asked: Asked, choice: Choice) -> Result<Prepared, LiveError> {
+pub(super) fn prepare(asked: Asked, choice: Choice, types: Ahead) -> Result<Prepared, LiveError> {
     let means = Means::of_this_kernel(choice);
     let plan = thread::scope(|scope| {
-        let plan = scope.spawn(|| resolve(asked, &means));
+        let plan = scope.spawn(|| resolve(types, asked, &means));
         Rights::read().check()?;
         // aya tries out what this kernel knows of BPF; it keeps the answers.
         aya::features();
@@ -58,13 +58,13 @@ pub(super) fn attach(
             }
             _ => return Err(error.into()),
         }
-        plan = resolve(settings.asked, &means)?;
+        plan = resolve(Ahead::default(), settings.asked, &means)?;
     }
 }
 
 /// The kernel's types are let go with this: while programs are loaded, others take their memory.
-fn resolve(asked: Asked, means: &Means) -> Result<Plan, PlanError> {
-    Plan::resolve(&KernelBtf::open(&Plan::wanted())?, asked, means)
+fn resolve(types: Ahead, asked: Asked, means: &Means) -> Result<Plan, PlanError> {
+    Plan::resolve(&types.types()?, asked, means)
 }
 
 fn optional(program: &str) -> bool {

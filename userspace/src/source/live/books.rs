@@ -26,8 +26,6 @@ pub(super) struct Opened<'a> {
 }
 
 impl Books for Opened<'_> {
-    type Counters = Option<TcpExt>;
-
     fn rows(&mut self) -> Result<Vec<Total>, LiveError> {
         self.table.rows()
     }
@@ -53,8 +51,6 @@ pub(super) struct Running<'a> {
 }
 
 impl Books for Running<'_> {
-    type Counters = Option<TcpExt>;
-
     fn rows(&mut self) -> Result<Vec<Total>, LiveError> {
         self.live.table.rows()
     }
@@ -78,11 +74,7 @@ fn settle() {
 
 /// How far the counters moved: of our own namespace, of each where something was dropped, and of
 /// each where the kernel refused connections without any probe having seen it.
-pub(super) fn moved(
-    namespaces: &Namespaces,
-    before: &InFlight,
-    now: &Steady<Option<TcpExt>>,
-) -> Vec<NetnsCounter> {
+pub(super) fn moved(namespaces: &Namespaces, before: &InFlight, now: &Steady) -> Vec<NetnsCounter> {
     let dropped = now.rows.iter().filter_map(|row| row.bucket.listener.netns);
     let dropped: BTreeSet<u32> = dropped.chain(namespaces.own()).collect();
     let refused = |delta: &TcpExt| REFUSALS.iter().any(|&counter| delta.get(counter) > 0);
