@@ -1,5 +1,6 @@
 //! syndrop.
 
+use std::env::args_os;
 use std::io::stderr;
 use std::process::ExitCode;
 
@@ -9,7 +10,8 @@ use syndrop::kernel::Ahead;
 use syndrop::{commands, render};
 
 fn main() -> ExitCode {
-    let types = if commands::traces() { Ahead::begin() } else { Ahead::default() };
+    let traces = commands::traces(args_os().nth(1).as_deref());
+    let types = if traces { Ahead::begin() } else { Ahead::default() };
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -105,7 +105,7 @@ macro_rules! pointer {
                 options(pure, nomem, nostack),
             );
         }
-        $crate::probes::hook::pointer($ctx, place)
+        $crate::probes::hook::pointer(&$ctx, place)
     }};
 }
 
@@ -137,7 +137,7 @@ mod syn;
 
 /// What lies so many bytes on in a context; NULL if that cannot be read.
 #[inline(always)]
-fn pointer(ctx: Context, place: u64) -> Address {
+fn pointer(ctx: &Context, place: u64) -> Address {
     let context = Address::new(read::number(ctx.0 as u64));
     Address::new(read::at(context.add(place)).unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! What each subcommand does: a few lines of wiring apiece.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{Write, stdout};
 
 use tokio::runtime::{Builder, Runtime};
@@ -45,14 +46,17 @@ pub fn run(cli: &Cli, types: Ahead) -> Result<Exit, Failure> {
     }
 }
 
-/// Whether the command line asks for the running kernel to be traced, as far as its first word tells.
-pub fn traces() -> bool {
-    const TRACING: [&str; 4] = ["trace", "run", "top", "metrics"];
-    const OF_ITSELF: [&str; 4] = ["-h", "--help", "-V", "--version"];
-    let Some(word) = env::args_os().nth(1) else { return true };
-    let is_option = word.as_encoded_bytes().starts_with(b"-");
-    TRACING.iter().any(|name| word == *name)
-        || is_option && !OF_ITSELF.iter().any(|name| word == *name)
+/// Subcommands that trace the running kernel, as does none at all.
+const TRACING: [&str; 4] = ["trace", "run", "top", "metrics"];
+
+/// Options that ask for something else.
+const OF_ITSELF: [&str; 4] = ["-h", "--help", "-V", "--version"];
+
+/// Whether a command line asks for the running kernel to be traced, as far as its first word tells.
+pub fn traces(word: Option<&OsStr>) -> bool {
+    let is_one_of = |names: &[&str]| names.iter().any(|name| word == Some(OsStr::new(name)));
+    let is_option = word.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"));
+    word.is_none() || is_one_of(&TRACING) || is_option && !is_one_of(&OF_ITSELF)
 }
 
 /// What it means for the exit status that the command line was answered by help or by an error.
@@ -95,4 +99,23 @@ fn wanted(arguments: &cli::Filter, unsaid: Notices) -> Result<Wanted, Failure> {
 
 fn runtime() -> Result<Runtime, Failure> {
     Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use clap::CommandFactory;
+
+    use super::{TRACING, traces};
+    use crate::cli::Cli;
+
+    #[test]
+    fn the_first_word_tells_whether_the_kernel_is_traced() {
+        let tells = |word| traces(Some(OsStr::new(word)));
+        assert!(traces(None) && tells("--port=80") && tells("-v") && tells("run"));
+        assert!(!tells("--help") && !tells("-V") && !tells("replay") && !tells("explain"));
+        let cli = Cli::command();
+        assert!(TRACING.iter().all(|name| cli.find_subcommand(name).is_some()));
+    }
 }
