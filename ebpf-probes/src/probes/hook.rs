@@ -91,8 +91,9 @@ macro_rules! address {
     };
 }
 
-/// An argument that points to no struct. The verifier of fentry does not let everybody load such a one
-/// from the context (6.1 and older), so it is read there as it would be anywhere else.
+/// An argument that points to no struct. Some kernels refuse to have such a one loaded from the context
+/// of fentry (`btf_ctx_access`, kernel/bpf/btf.c, seen on 5.10 and 6.1), so it is read there as it
+/// would be anywhere else.
 macro_rules! pointer {
     ($ctx:ident, $arg:ident) => {{
         let place: u64;

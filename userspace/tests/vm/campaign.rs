@@ -22,11 +22,24 @@ use crate::report::{Probe, Report};
 use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::setting::{Played, Setting};
-use crate::skips;
+use crate::skips::{self, Series};
 use crate::trace::{ATTACH, Trace, Vantage};
 use crate::verdict;
 
 const NAME: &str = "campaign";
+/// Functions of more than six parameters, which fentry does not pass on before Linux 6.6. Some have
+/// so many since a point release only.
+const WIDE: &[&str] = &[
+    "__inet_lookup_listener",
+    "inet6_lookup_listener",
+    "tcp_inbound_md5_hash",
+    "tcp_v4_send_synack",
+    "tcp_v4_syn_recv_sock",
+    "tcp_v6_send_synack",
+    "tcp_v6_syn_recv_sock",
+];
+/// What must not be interrupted while it is watched, which only a kprobe makes sure of.
+const INTERRUPTIBLE: &str = "security_sock_graft";
 /// The rows to play, by name, for the process that plays them.
 const ROWS: &str = "SYNDROP_VM_ROWS";
 /// Only a guard: it would take the other cases with it.
@@ -186,11 +199,7 @@ fn perform(run: &str, asked: &[&str], rows: &[&Scenario]) -> Result<Vec<Setting>
         }
     }
     let report = trace.stop()?;
-    if asked.contains(&"kprobe") {
-        let other = |probe: &&Probe| probe.attached && probe.attach.as_deref() != Some("kprobe");
-        let other: Vec<_> = report.header.probes.iter().filter(other).collect();
-        ensure!(other.is_empty(), "no kprobes: {other:?}");
-    }
+    kinds(asked, &report)?;
     for (row, setting, played) in &scenes {
         if let Err(error) = verdict::scene(row, setting, played, &report) {
             tell(run, row.name, &error)?;
@@ -200,6 +209,23 @@ fn perform(run: &str, asked: &[&str], rows: &[&Scenario]) -> Result<Vec<Setting>
         tell(run, run, &error)?;
     }
     Ok(spoilt.into_iter().chain(scenes.into_iter().map(|(_, setting, _)| setting)).collect())
+}
+
+/// Probes are of the kind that was asked for, or of the cheapest that the kernel has.
+fn kinds(asked: &[&str], report: &Report) -> Result<()> {
+    let by_kprobes = asked.contains(&"kprobe") || skips::is_realtime();
+    let is_old = Series::running()? < Series(6, 6);
+    let is_wrong = |probe: &&Probe| {
+        let kind = match probe.target.as_str() {
+            target if by_kprobes || target == INTERRUPTIBLE => "kprobe",
+            target if is_old && WIDE.contains(&target) => return false,
+            _ => "fentry",
+        };
+        probe.attached && probe.attach.as_deref() != Some(kind)
+    };
+    let wrong: Vec<_> = report.header.probes.iter().filter(is_wrong).collect();
+    ensure!(wrong.is_empty(), "of the other kind: {wrong:?}");
+    Ok(())
 }
 
 /// Everything together adds up.

@@ -10,7 +10,7 @@ use rustix::mount::{MountFlags, mount};
 use crate::campaign;
 use crate::case::Case;
 use crate::process::{Process, command};
-use crate::skips::Series;
+use crate::skips::{Series, is_realtime};
 
 const SECURITY: &str = "/sys/kernel/security";
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
@@ -42,9 +42,8 @@ fn confidentiality() -> Result<()> {
     fs::write(LOCKDOWN, "confidentiality").context("failed to lock the kernel down")?;
     let levels = fs::read_to_string(LOCKDOWN)?;
     ensure!(levels.contains("[confidentiality]"), "{levels}");
-    // Programs can read by themselves since then; with PREEMPT_RT syndrop does without fentry.
-    let realtime = fs::read_to_string("/sys/kernel/realtime").is_ok_and(|it| it.trim() == "1");
-    if realtime || Series::running()? < Series(6, 2) {
+    // Programs can read by themselves since then.
+    if is_realtime() || Series::running()? < Series(6, 2) {
         let refused = Process::start(command(&["trace"]))?.wait()?;
         refused.ensure_code(69)?;
         let told = refused.stderr.len() == 1 && refused.stderr[0].contains("lockdown=integrity");

@@ -1,6 +1,8 @@
 //! Which cases may be skipped, and where. A case that is skipped on any other kernel fails: what
 //! the kernel should have is missing, or the case looks for it in the wrong way.
 
+use std::fs;
+
 use anyhow::{Context, Result, bail};
 use rustix::system::uname;
 
@@ -47,6 +49,11 @@ impl Series {
         let mut numbers = release.split(|c: char| !c.is_ascii_digit());
         Some(Self(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
     }
+}
+
+/// Whether the running kernel has PREEMPT_RT, where syndrop does without fentry.
+pub(crate) fn is_realtime() -> bool {
+    fs::read_to_string("/sys/kernel/realtime").is_ok_and(|text| text.trim() == "1")
 }
 
 /// Fails unless this case may be skipped on the running kernel.
