@@ -25,6 +25,10 @@ impl Rank {
     }
 }
 
+/// How many shall wait to be attached before something is loaded that takes long: about so many are
+/// attached meanwhile.
+const AHEAD: usize = 3;
+
 /// Hooks by how far they are.
 pub(super) struct Ledger<H> {
     to_load: VecDeque<Numbered<H>>,
@@ -86,11 +90,11 @@ impl<H: Borrow<PlannedProbe>> Ledger<H> {
         if self.loading.len() + self.alone >= self.cpus {
             return None;
         }
-        // Where nothing waits to be attached, what can be soonest is loaded next; or else what takes
+        // Where little waits to be attached, what can be soonest is loaded next; or else what takes
         // longest, which are returns: they judge, and tell.
         let soonest = |hook: &Numbered<H>| self.is_next(Rank::of(&hook.1));
         let longest = |hook: &Numbered<H>| Rank::of(&hook.1) == Rank::Return;
-        let nth = if self.loaded.iter().any(soonest) {
+        let nth = if self.loaded.iter().filter(|hook| soonest(hook)).count() >= AHEAD {
             self.to_load.iter().position(longest).unwrap_or(0)
         } else {
             self.to_load.iter().position(soonest).unwrap_or(0)
@@ -218,10 +222,19 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_long_is_loaded_while_something_is_attached() {
-        let done = play(probes(), 2, |_| 0);
-        let loaded: Vec<_> = done.iter().filter(|(what, _)| *what == "load").collect();
-        assert_eq!(loaded[0].1, "milestone", "it can be attached soonest");
+    fn what_takes_long_is_loaded_once_enough_waits_to_be_attached() {
+        let milestones = ["a", "b", "c", "d", "e"].map(|name| probe(name, Entry, true));
+        let mut ledger =
+            Ledger::new([vec![probe("long", Return, false)], milestones.into()].concat(), 2);
+        let load = |ledger: &mut Ledger<PlannedProbe>| {
+            let Some(Job::Load(hook)) = ledger.next() else { panic!("there is a CPU to load it") };
+            let name = hook.1.program;
+            ledger.loaded(hook);
+            name
+        };
+        assert_eq!(load(&mut ledger), "a", "it can be attached soonest");
+        assert!(matches!(ledger.next(), Some(Job::Attach(_))));
+        assert_eq!([(); 4].map(|()| load(&mut ledger)), ["b", "c", "d", "long"]);
     }
 
     /// All of these loaded, by so many CPUs.
