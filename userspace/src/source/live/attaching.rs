@@ -1,10 +1,11 @@
 //! From the kernel's types to probes in place, by whatever kinds the kernel takes.
 
+use std::error::Error;
 use std::panic::resume_unwind;
 use std::thread;
 
 use super::LiveError;
-use super::programs::{self, Attached};
+use super::programs::{self, Attached, ProgramsError};
 use crate::kernel::fields::Need;
 use crate::kernel::hooks::{self, Asked};
 use crate::kernel::{Ahead, Attach, Choice, Means, Plan, PlanError, Rights};
@@ -47,10 +48,12 @@ pub(super) fn attach(
             // Whatever was wrong, it may have been this; nothing is lost without it but time. What a
             // verifier refuses is mostly denied, too, by the number of its answer.
             Some(_) if plan.layout.direct.is_some() && !error.is_of_attaching() => {
+                given_up("programs that read by themselves", &error);
                 means.direct = false;
             }
             // Where fentry alone is wanted, the kernel's own answer says most.
             Some(probe) if probe.attach != Attach::Kprobe && means.choice == Choice::Auto => {
+                given_up("fentry", &error);
                 means.refuse();
             }
             Some(probe) if error.is_of_attaching() && optional(probe.program) => {
@@ -60,6 +63,11 @@ pub(super) fn attach(
         }
         plan = resolve(Ahead::default(), settings.asked, &means)?;
     }
+}
+
+/// Says, to who listens to diagnostics, what the kernel answered.
+fn given_up(what: &str, error: &ProgramsError) {
+    log::debug!("{error}, so {what} will not be tried again: {:?}", error.source());
 }
 
 /// The kernel's types are let go with this: while programs are loaded, others take their memory.
