@@ -107,11 +107,9 @@ fn named(rows: &[Total]) -> impl Iterator<Item = u32> {
 fn moves(then: Option<TcpExt>, now: Option<TcpExt>) -> Moves {
     let moved = now.zip(then).and_then(|(now, then)| now.since(&then));
     let moved = moved.unwrap_or_default();
-    Counter::OF_DROPS.iter().fold(Moves::default(), |mut moves, &counter| {
-        if counter.is_of_listeners() {
-            moves[counter as usize] = moved.get(counter);
-        }
-        moves
+    std::array::from_fn(|nth| {
+        let counter = Counter::OF_DROPS[nth];
+        if counter.is_of_listeners() { moved.get(counter) } else { 0 }
     })
 }
 
@@ -159,7 +157,7 @@ mod tests {
         looks: u64,
         /// How far the kernel is ahead.
         unexplained: u64,
-        /// Of how many settlings each sees it get one further ahead.
+        /// For how many settlings it gets one further ahead.
         unseen: u64,
     }
 
@@ -229,6 +227,7 @@ mod tests {
         assert_eq!(steady.in_flight[&8][Counter::ListenDrops as usize], 100);
         assert_eq!(steady.in_flight[&8][Counter::TcpReqQFullDrop as usize], 0);
         assert_eq!(steady.in_flight.len(), 1, "7 is quiet");
+        assert_eq!((count(&steady, Some(7)), count(&steady, None)), (5, 3));
     }
 
     #[test]

@@ -24,20 +24,19 @@ fn where_an_argument_lies_depends_on_the_kind_of_probe() {
 
 #[test]
 fn a_hook_that_the_kernel_refuses_as_fentry_becomes_a_kprobe() {
-    let kinds = |model: Model<'_>, means: &Means| {
-        let plan = Plan::resolve(&model.btf(), Asked::EVERYTHING, means).unwrap();
+    let kinds = |means: &Means| {
+        let plan = Plan::resolve(&Model::default().btf(), Asked::EVERYTHING, means).unwrap();
         plan.probes.into_iter().map(|probe| (probe.program, probe.attach)).collect::<Vec<_>>()
     };
-    let by_kprobe = |model, means: &Means| -> Vec<&str> {
-        let kinds = kinds(model, means).into_iter();
-        let kprobes = kinds.filter(|(_, attach)| *attach == Attach::Kprobe);
+    let by_kprobe = |means: &Means| -> Vec<&str> {
+        let kprobes = kinds(means).into_iter().filter(|(_, attach)| *attach == Attach::Kprobe);
         kprobes.map(|(program, _)| program).collect()
     };
-    let (recent, mut means) = (Model::default(), Means::new(Choice::Auto));
+    let mut means = Means::new(Choice::Auto);
     // It runs where another thread could come between.
-    assert_eq!(by_kprobe(recent, &means), ["accepted", "wait_ended"]);
+    assert_eq!(by_kprobe(&means), ["accepted", "wait_ended"]);
     means.refuse();
-    assert_eq!(by_kprobe(recent, &means).len(), kinds(recent, &means).len());
+    assert_eq!(by_kprobe(&means).len(), kinds(&means).len());
 }
 
 #[test]
