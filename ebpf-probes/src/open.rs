@@ -31,3 +31,12 @@ pub const OPEN_PLACE: u32 = 0x5dcb_0000;
 /// Where the offset stands in a load from the context: this and the number of the
 /// [`Arg`](crate::Arg) that lies there.
 pub const OPEN_ARG: i16 = 0x5d00;
+
+/// What stands before the call of the function that logs. Where nothing is to be logged, neither is
+/// there anything to call: what is never run is still gone through, and removed, by the verifier.
+///
+/// ```text
+/// r0 = OPEN_LOG                 r0 = 0
+/// call log                      r0 = 0
+/// ```
+pub const OPEN_LOG: u32 = 0x5dcc_0000;

@@ -1,10 +1,14 @@
 //! The way out: exact totals first, then a record of the drop, and a count of whatever was lost.
 
+use core::arch::asm;
+
 use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
 use aya_log_ebpf::debug;
-use ebpf_probes::{Between, DropRecord, Filter, Function, LOSS_COUNT, Loss, Reason, Told, Verdict};
+use ebpf_probes::{
+    Between, DropRecord, Filter, Function, LOSS_COUNT, Loss, OPEN_LOG, Reason, Told, Verdict,
+};
 
 use super::slot::{Past, Slot};
 use super::{clients, detail, listener, packet, read, recent, ring, totals};
@@ -73,7 +77,7 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
     if !INTERRUPTIBLE && recent::count(slot.sk, told) {
         return;
     }
-    debug!((), "reason {}, milestones 0x{:x}", told.reason(), slot.facts.passed.0);
+    if_logging(slot);
     slot.age = recent::age();
     let Some(record) = RECORD.get_ptr_mut(u32::from(INTERRUPTIBLE)) else { return };
     // SAFETY: the pointer is this CPU's entry of a map that outlives the program. Until the record
@@ -125,6 +129,34 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
     if !ring::submit(record, slot.nth()) {
         lost(Loss::RingFull);
     }
+}
+
+/// Where userspace has it so, logs what is told of a call. The whole call is left open, not only
+/// whether it comes to it: see [`OPEN_LOG`].
+#[inline(always)]
+fn if_logging(slot: &Slot) {
+    // SAFETY: calls a function of this signature, and says what such a call leaves of registers.
+    unsafe {
+        asm!(
+            "r0 = {open}",
+            "call {log}",
+            open = const OPEN_LOG,
+            log = sym log,
+            inlateout("r1") &raw const *slot => _,
+            lateout("r0") _,
+            lateout("r2") _,
+            lateout("r3") _,
+            lateout("r4") _,
+            lateout("r5") _,
+        );
+    }
+}
+
+/// For whoever wants to know why something was told as it was, or is unattributed.
+#[inline(never)]
+extern "C" fn log(slot: &Slot) {
+    let (reason, passed) = (slot.told().reason(), slot.facts.passed.0);
+    debug!((), "reason {}, milestones 0x{:x}", reason, passed);
 }
 
 #[inline(always)]

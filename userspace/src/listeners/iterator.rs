@@ -90,7 +90,7 @@ impl TcpIterator {
             return Err(IteratorError::State);
         }
         let mut object = OBJECT.to_vec();
-        fill(&mut object, &layout).ok_or(IteratorError::Damaged)?;
+        fill(&mut object, &layout, false).ok_or(IteratorError::Damaged)?;
         let mut loader = loader();
         for map in needless(Asked::default()) {
             loader.map_max_entries(map, 1);

@@ -1,9 +1,9 @@
-//! Fills in what the object leaves open in its instructions: where this kernel's arguments lie, and
-//! how its memory is read.
+//! Fills in what the object leaves open in its instructions: where this kernel's arguments lie, how
+//! its memory is read, and whether anything is logged.
 
 use std::ops::Range;
 
-use ebpf_probes::{Arg, OPEN_ARG, OPEN_PLACE, OPEN_READ, READ_MAX};
+use ebpf_probes::{Arg, OPEN_ARG, OPEN_LOG, OPEN_PLACE, OPEN_READ, READ_MAX};
 use object::{Object, ObjectSection, SectionKind};
 
 use crate::kernel::{Direct, Layout};
@@ -20,6 +20,9 @@ const CALL: u8 = 0x85;
 /// Stands for the source register where a call is one of a function of the kernel's
 /// (`BPF_PSEUDO_KFUNC_CALL`).
 const OF_KERNEL: u8 = 2;
+
+/// The same where it is one of the object's (`BPF_PSEUDO_CALL`).
+const OF_OBJECT: u8 = 1;
 
 /// `BPF_FUNC_probe_read_kernel`.
 const READ_KERNEL: i32 = 113;
@@ -59,6 +62,11 @@ impl Instruction {
         (self.operation == SET && nth < Arg::COUNT).then_some(nth)
     }
 
+    /// Whether what follows it is the call that logs.
+    const fn is_log(self) -> bool {
+        self.operation == SET && self.number == OPEN_LOG.cast_signed()
+    }
+
     /// How many bytes are read, where that is left open in it.
     fn size(self) -> Option<i32> {
         let size = self.number.checked_sub(OPEN_READ.cast_signed())?;
@@ -68,7 +76,7 @@ impl Instruction {
 }
 
 /// Fills in all of an object. `None` if it is none, or not one of ours.
-pub(crate) fn fill(object: &mut [u8], layout: &Layout) -> Option<()> {
+pub(crate) fn fill(object: &mut [u8], layout: &Layout, logs: bool) -> Option<()> {
     for code in code(object)? {
         let (instructions, _) = object.get_mut(code)?.as_chunks_mut::<SIZE>();
         for nth in 0..instructions.len() {
@@ -80,6 +88,8 @@ pub(crate) fn fill(object: &mut [u8], layout: &Layout) -> Option<()> {
                 instructions[nth] = Instruction { number, ..instruction }.written();
             } else if let Some(size) = instruction.size() {
                 read(instructions.get_mut(nth.checked_sub(1)?..)?, size, layout.direct)?;
+            } else if instruction.is_log() && !logs {
+                silence(instructions.get_mut(nth..)?)?;
             }
         }
     }
@@ -137,9 +147,21 @@ fn read(instructions: &mut [[u8; SIZE]], size: i32, direct: Option<Direct>) -> O
     Some(())
 }
 
+/// Takes the call away that logs, without which the function is no part of a program.
+fn silence(instructions: &mut [[u8; SIZE]]) -> Option<()> {
+    let [mark, call, ..] = instructions else { return None };
+    let (marked, called) = (Instruction::read(*mark), Instruction::read(*call));
+    if called.operation != CALL || called.source != OF_OBJECT {
+        return None;
+    }
+    let nothing = Instruction { number: 0, ..marked }.written();
+    (*mark, *call) = (nothing, nothing);
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{CALL, Instruction, OF_KERNEL, READ_KERNEL, SIZE, code, fill};
+    use super::{CALL, Instruction, OF_KERNEL, OF_OBJECT, READ_KERNEL, SIZE, code, fill};
     use crate::kernel::{Direct, Layout};
     use crate::source::live::programs::OBJECT;
 
@@ -151,7 +173,7 @@ mod tests {
 
     fn filled(direct: Option<Direct>) -> Vec<Instruction> {
         let mut object = OBJECT.to_vec();
-        fill(&mut object, &Layout { direct, ..Layout::UNRESOLVED }).unwrap();
+        fill(&mut object, &Layout { direct, ..Layout::UNRESOLVED }, false).unwrap();
         let after = instructions(&object);
         let open = [Instruction::argument, Instruction::place];
         assert!(after.iter().all(|one| one.size().is_none()));
@@ -181,7 +203,7 @@ mod tests {
     fn a_context_is_read_where_its_arguments_are() {
         let args = [Some(7); ebpf_probes::Arg::COUNT];
         let mut object = OBJECT.to_vec();
-        fill(&mut object, &Layout { args, ..Layout::UNRESOLVED }).unwrap();
+        fill(&mut object, &Layout { args, ..Layout::UNRESOLVED }, false).unwrap();
         let (before, after) = (instructions(OBJECT), instructions(&object));
         for (before, after) in before.iter().zip(&after) {
             if before.argument().is_some() {
@@ -194,8 +216,33 @@ mod tests {
     }
 
     #[test]
+    fn what_logs_is_called_only_where_it_shall() {
+        let before = instructions(OBJECT);
+        let logs = |all: &[Instruction]| {
+            let called = |two: &&[Instruction]| {
+                two[0].is_log() && two[1].operation == CALL && two[1].source == OF_OBJECT
+            };
+            all.windows(2).filter(called).count()
+        };
+        let calls = |all: &[Instruction]| {
+            all.iter().filter(|one| one.operation == CALL && one.source == OF_OBJECT).count()
+        };
+        let (loud, quiet) = [true, false]
+            .map(|wanted| {
+                let mut object = OBJECT.to_vec();
+                fill(&mut object, &Layout::UNRESOLVED, wanted).unwrap();
+                instructions(&object)
+            })
+            .into();
+        assert_eq!(logs(&before), before.iter().filter(|one| one.is_log()).count());
+        assert_eq!((logs(&loud), calls(&loud)), (logs(&before), calls(&before)));
+        assert_eq!((logs(&quiet), calls(&quiet)), (0, calls(&before) - logs(&before)));
+        assert!(logs(&before) > 0);
+    }
+
+    #[test]
     fn what_is_no_object_is_refused() {
-        assert!(fill(&mut [], &Layout::UNRESOLVED).is_none());
-        assert!(fill(&mut [0xff; 64], &Layout::UNRESOLVED).is_none());
+        assert!(fill(&mut [], &Layout::UNRESOLVED, false).is_none());
+        assert!(fill(&mut [0xff; 64], &Layout::UNRESOLVED, true).is_none());
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     let cpus = nr_cpus().map_err(|(_, error)| ProgramsError::Cpus(error))?;
     let batches = table::make_room(&mut loader, cpus);
     let mut object = kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?;
-    open::fill(&mut object, &plan.layout).ok_or(ProgramsError::Sections)?;
+    open::fill(&mut object, &plan.layout, settings.verbose).ok_or(ProgramsError::Sections)?;
     loader.btf(None).override_global("CONFIG", config.as_bytes(), true).override_global(
         "AYA_LOG_LEVEL",
         &level,
