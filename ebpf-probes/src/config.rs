@@ -5,7 +5,6 @@
 
 use crate::counter::Counter;
 use crate::facts::{Milestone, Milestones};
-use crate::field::{Field, FieldSlot};
 use crate::filter::Filter;
 
 /// The probes' one global.
@@ -23,10 +22,6 @@ pub struct Config {
     /// 1 if what happens to a listener for a reason again can be counted without another look at
     /// whose it is, else 0.
     pub alike: u64,
-    /// Byte offset of each [`Field`], [`NOWHERE`] if unknown.
-    pub offsets: [u64; Field::COUNT],
-    /// How many bits each [`Field`] lacks to 64.
-    pub lacks: [u64; Field::COUNT],
     /// Byte offset of each [`Counter`] in the per-CPU array, [`NOWHERE`] if unknown.
     pub counters: [u64; Counter::COUNT],
     /// From a `struct bpf_array` to its table of per-CPU pointers, in bytes; [`NOWHERE`] if unknown.
@@ -50,18 +45,10 @@ impl Config {
         whole: 0,
         cookies: 0,
         alike: 0,
-        offsets: [NOWHERE; Field::COUNT],
-        lacks: [0; Field::COUNT],
         counters: [NOWHERE; Counter::COUNT],
         percpu_pointers: NOWHERE,
         filter: Filter::ALL,
     };
-
-    /// Notes where a field lies.
-    pub const fn place(&mut self, field: Field, slot: FieldSlot) {
-        self.offsets[field as usize] = slot.offset as u64;
-        self.lacks[field as usize] = 64 - 8 * if slot.size < 8 { slot.size as u64 } else { 8 };
-    }
 
     /// The same with a filter, and a limit of records.
     ///
@@ -87,6 +74,4 @@ impl Config {
 }
 
 // No byte of the global is padding: it is handed over as bytes.
-const _: () = assert!(
-    size_of::<Config>() == 8 * (6 + 2 * Field::COUNT + Counter::COUNT) + size_of::<Filter>()
-);
+const _: () = assert!(size_of::<Config>() == 8 * (6 + Counter::COUNT) + size_of::<Filter>());

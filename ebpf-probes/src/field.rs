@@ -1,7 +1,8 @@
 //! One slot per kernel field that the probes read.
 //!
 //! The probes know fields by name only. Where a field lies and how wide it is on the running
-//! kernel is resolved from its BTF in userspace and handed over in [`Config`](crate::Config).
+//! kernel is resolved from its BTF in userspace and written into the instructions before load: see
+//! [`OPEN_FIELD`](crate::OPEN_FIELD).
 
 /// A field of a kernel struct. `struct.member` is spelled in the doc of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,55 +100,31 @@ pub enum Field {
     MptcpFirst,
 }
 
+/// Hands the names of all fields, in the order of their slots, to another macro, behind whatever else
+/// that one takes.
+#[macro_export]
+macro_rules! each_field {
+    ($then:ident $(, $more:tt)*) => {
+        $then! {
+            [$($more),*]
+            SockFamily SockLocalV4 SockLocalV6 SockPort SockNet SockPeerV4 SockPeerV6 SockPeerPort
+            SockState RequestListener SockProtocol RequestTimer RequestChild SockCookie
+            SockAcceptLen SockAcceptLimit SockSocket SockRoute SockAuthKeys ListenerSynLen
+            ListenerSynYoung ListenerTfoLimit ListenerDefer RequestNumber RequestSentNumber
+            SocketInode InodeNumber NetInum NetCount NetStatistics NetSomaxconn NetSyncookies
+            NetMaxSynBacklog NetAbortOnOverflow SkbHead SkbNetworkHeader SkbTransportHeader
+            SkbProtocol SkbDevice DeviceNet SockMinTtl SockV6 SockMinHops SocketSk MptcpFirst
+        }
+    };
+}
+
+macro_rules! listed {
+    ([] $($name:ident)+) => { &[$(Field::$name),+] };
+}
+
 impl Field {
     /// Every field, in the order of its slots.
-    pub const ALL: &'static [Self] = &[
-        Self::SockFamily,
-        Self::SockLocalV4,
-        Self::SockLocalV6,
-        Self::SockPort,
-        Self::SockNet,
-        Self::SockPeerV4,
-        Self::SockPeerV6,
-        Self::SockPeerPort,
-        Self::SockState,
-        Self::RequestListener,
-        Self::SockProtocol,
-        Self::RequestTimer,
-        Self::RequestChild,
-        Self::SockCookie,
-        Self::SockAcceptLen,
-        Self::SockAcceptLimit,
-        Self::SockSocket,
-        Self::SockRoute,
-        Self::SockAuthKeys,
-        Self::ListenerSynLen,
-        Self::ListenerSynYoung,
-        Self::ListenerTfoLimit,
-        Self::ListenerDefer,
-        Self::RequestNumber,
-        Self::RequestSentNumber,
-        Self::SocketInode,
-        Self::InodeNumber,
-        Self::NetInum,
-        Self::NetCount,
-        Self::NetStatistics,
-        Self::NetSomaxconn,
-        Self::NetSyncookies,
-        Self::NetMaxSynBacklog,
-        Self::NetAbortOnOverflow,
-        Self::SkbHead,
-        Self::SkbNetworkHeader,
-        Self::SkbTransportHeader,
-        Self::SkbProtocol,
-        Self::SkbDevice,
-        Self::DeviceNet,
-        Self::SockMinTtl,
-        Self::SockV6,
-        Self::SockMinHops,
-        Self::SocketSk,
-        Self::MptcpFirst,
-    ];
+    pub const ALL: &'static [Self] = each_field!(listed);
     /// How many slots there are.
     pub const COUNT: usize = Self::ALL.len();
 }
@@ -172,4 +149,15 @@ pub struct FieldSlot {
     pub offset: u32,
     /// Width of the field; sysctls changed width between kernels.
     pub size: u32,
+}
+
+impl FieldSlot {
+    /// How many bits a number lacks to 64 that lies there; none if it is not there.
+    #[must_use]
+    pub const fn lacks(self) -> u32 {
+        match self.size {
+            1..8 => 64 - 8 * self.size,
+            _ => 0,
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub use facts::{Facts, Milestone, Milestones};
 pub use field::{ABSENT, Field, FieldSlot};
 pub use filter::{Between, Filter, MAX_PORTS};
 pub use listener_record::ListenerRecord;
-pub use open::{OPEN_ARG, OPEN_LOG, OPEN_PLACE, OPEN_READ, READ_MAX};
+pub use open::{OPEN_ARG, OPEN_FIELD, OPEN_LACKS, OPEN_LOG, OPEN_PLACE, OPEN_READ, READ_MAX};
 pub use reason::{Evidence, Function, Reason, Stage, UnknownId};
 pub use record::{
     BATCH_ROWS, BATCHES_MAX, CLIENT_FORGOTTEN_NS, CLIENTS_MAX, ClientCount, ClientKey, DropRecord,

@@ -32,6 +32,19 @@ pub const OPEN_PLACE: u32 = 0x5dcb_0000;
 /// [`Arg`](crate::Arg) that lies there.
 pub const OPEN_ARG: i16 = 0x5d00;
 
+/// Where the offset stands in what is added to an address, or taken from it: this and the number of the
+/// [`Field`](crate::Field) that lies there. Where there is no such field, the instruction becomes one
+/// that leads nowhere, so that to read there fails like any other read.
+///
+/// ```text
+/// address += OPEN_FIELD + n     address += offset         address = 0
+/// ```
+pub const OPEN_FIELD: u32 = 0x5dcd_0000;
+
+/// Where stands, in a shift, how many bits it lacks to 64: this and the number of the
+/// [`Field`](crate::Field).
+pub const OPEN_LACKS: u32 = 0x5dce_0000;
+
 /// What stands before the call of the function that logs. Where nothing is to be logged, neither is
 /// there anything to call: what is never run is still gone through, and removed, by the verifier.
 ///

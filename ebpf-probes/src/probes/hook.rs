@@ -140,7 +140,7 @@ mod syn;
 #[inline(always)]
 fn pointer(ctx: &Context, place: u64) -> Address {
     let context = Address::new(read::number(ctx.0 as u64));
-    Address::new(read::at(context.add(place)).unwrap_or_default())
+    read::pointer_at(context.add(place))
 }
 
 /// Only the lower half of an `int` in a register is defined.

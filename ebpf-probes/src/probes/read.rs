@@ -6,7 +6,9 @@
 use core::arch::asm;
 use core::mem::MaybeUninit;
 
-use ebpf_probes::{Config, Counter, Field, Filter, OPEN_READ, READ_MAX};
+use ebpf_probes::{
+    Config, Counter, Field, Filter, OPEN_FIELD, OPEN_LACKS, OPEN_READ, READ_MAX, each_field,
+};
 
 /// Overridden by userspace before load.
 #[unsafe(no_mangle)]
@@ -185,6 +187,30 @@ pub(crate) fn copy<T: Copy>(to: &mut T, base: Address, field: Field) -> u32 {
     copy_at(to, place(base, field))
 }
 
+/// Calculates with a number, of a field, what userspace completes. Wherever this comes to be the field
+/// is known, so of all ways the compiler leaves one.
+macro_rules! open {
+    ($number:expr, $field:expr, $instructions:literal, $open:ident) => {{
+        let mut number: u64 = $number;
+        // SAFETY: calculates with a register only.
+        unsafe { each_field!(ways, number, $field, $instructions, $open) };
+        number
+    }};
+}
+
+macro_rules! ways {
+    ([$number:ident, $field:expr, $instructions:literal, $open:ident] $($name:ident)+) => {
+        match $field {
+            $(Field::$name => asm!(
+                $instructions,
+                it = inout(reg) $number,
+                open = const $open + Field::$name as u32,
+                options(pure, nomem, nostack),
+            ),)+
+        }
+    };
+}
+
 /// A number of 32 or 64 bits.
 pub(crate) trait Number {
     /// Its lowest bits.
@@ -210,21 +236,20 @@ impl Number for u64 {
 #[inline(always)]
 pub(crate) fn copy_number<T: Number>(to: &mut T, base: Address, field: Field) -> u32 {
     let (wide, failed) = fetch::<u64>(place(base, field));
-    let lacks = config!(lacks[field as usize]) & 63;
-    *to = T::truncated(wide << lacks >> lacks);
+    *to = T::truncated(open!(wide, field, "{it} <<= {open}\n{it} >>= {open}", OPEN_LACKS));
     failed
 }
 
 /// The address of a field; nowhere if it is not known.
 #[inline(always)]
 pub(crate) fn place(base: Address, field: Field) -> Address {
-    base.add(config!(offsets[field as usize]))
+    Address::new(open!(base.raw(), field, "{it} += {open}", OPEN_FIELD))
 }
 
 /// The address of the struct whose field lies at an address; nowhere if that is not known.
 #[inline(always)]
 pub(crate) fn container(address: Address, field: Field) -> Address {
-    Address::new(address.raw().wrapping_sub(config!(offsets[field as usize])))
+    Address::new(open!(address.raw(), field, "{it} -= {open}", OPEN_FIELD))
 }
 
 /// Reads a field whose width is the same on every kernel.
@@ -236,6 +261,12 @@ pub(crate) fn read<T: Copy>(base: Address, field: Field) -> Option<T> {
 /// Reads a field that is a pointer; NULL if that failed.
 #[inline(always)]
 pub(crate) fn pointer(base: Address, field: Field) -> Address {
-    let (pointer, _) = fetch(place(base, field));
+    pointer_at(place(base, field))
+}
+
+/// Reads a pointer at an address; NULL if that failed.
+#[inline(always)]
+pub(crate) fn pointer_at(address: Address) -> Address {
+    let (pointer, _) = fetch(address);
     Address::new(pointer)
 }

@@ -4,9 +4,10 @@
 //! change the width of some, but have renamed none of them; when one does, its older spelling
 //! stays as a second entry with the commit that renamed it. The offset is never written here.
 
-use ebpf_probes::{Config, Counter, Field, FieldSlot, NOWHERE};
+use ebpf_probes::{ABSENT, Config, Counter, Field, FieldSlot, NOWHERE};
 
 use super::btf::{KernelBtf, LookupError};
+use super::layout::Layout;
 
 /// Whether syndrop can do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,8 +271,12 @@ pub fn structures() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// If they cannot be read from a probe on this kernel.
-pub fn resolve_counters(btf: &KernelBtf, config: &mut Config) -> Result<(), CountersError> {
-    if config.offsets[Field::NetStatistics as usize] == NOWHERE {
+pub fn resolve_counters(
+    btf: &KernelBtf,
+    layout: &Layout,
+    config: &mut Config,
+) -> Result<(), CountersError> {
+    if layout.field(Field::NetStatistics) == ABSENT {
         return Err(CountersError::Pointer);
     }
     let each = btf.element(COUNTERS.0, COUNTERS.1)?;

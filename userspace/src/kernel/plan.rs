@@ -132,7 +132,7 @@ impl Plan {
         let mut plan = Self::empty();
         plan.resolve_fields(btf)?;
         plan.resolve_reading(btf, means.direct);
-        plan.uncounted = fields::resolve_counters(btf, &mut plan.config).err();
+        plan.uncounted = fields::resolve_counters(btf, &plan.layout, &mut plan.config).err();
         plan.resolve_hooks(btf, asked, means)?;
         let asked_for = |&reason: &Reason| asked.wants(reason);
         let precision =
@@ -168,10 +168,7 @@ impl Plan {
     fn resolve_fields(&mut self, btf: &KernelBtf) -> Result<(), PlanError> {
         for row in FIELDS {
             match row.resolve(btf) {
-                Ok(slot) => {
-                    self.layout.fields[row.field as usize] = slot;
-                    self.config.place(row.field, slot);
-                }
+                Ok(slot) => self.layout.fields[row.field as usize] = slot,
                 Err(_) if row.need == Need::IfPresent => {}
                 Err(why) if row.need == Need::Optional => {
                     self.unknown.push(MissingField { field: row.field, why });
