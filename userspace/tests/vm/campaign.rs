@@ -23,7 +23,7 @@ use crate::scenario::Scenario;
 use crate::scenarios;
 use crate::setting::{Played, Setting};
 use crate::skips::{self, Series};
-use crate::trace::{ATTACH, Trace, Vantage};
+use crate::trace::{self, ATTACH, Trace, Vantage};
 use crate::verdict;
 
 const NAME: &str = "campaign";
@@ -213,10 +213,8 @@ fn perform(run: &str, asked: &[&str], rows: &[&Scenario]) -> Result<Vec<Setting>
 
 /// Probes are of the kind that was asked for, or of the cheapest that the kernel has.
 fn kinds(asked: &[&str], report: &Report) -> Result<()> {
-    let attached = || report.header.probes.iter().filter(|probe| probe.attached);
-    // Where the kernel refuses one, for whatever reason, all are kprobes.
-    let refused = attached().all(|probe| probe.attach.as_deref() == Some("kprobe"));
-    let by_kprobes = asked.contains(&"kprobe") || skips::is_realtime() || refused;
+    let wanted = asked.contains(&"kprobe") || trace::wanted(asked).as_deref() == Some("kprobe");
+    let by_kprobes = wanted || skips::is_realtime();
     let is_old = Series::running()? < Series(6, 6);
     let is_wrong = |probe: &&Probe| {
         let kind = match probe.target.as_str() {
@@ -226,7 +224,8 @@ fn kinds(asked: &[&str], report: &Report) -> Result<()> {
         };
         probe.attach.as_deref() != Some(kind)
     };
-    let wrong: Vec<_> = attached().filter(is_wrong).collect();
+    let attached = report.header.probes.iter().filter(|probe| probe.attached);
+    let wrong: Vec<_> = attached.filter(is_wrong).collect();
     ensure!(wrong.is_empty(), "of the other kind: {wrong:?}");
     Ok(())
 }

@@ -10,7 +10,13 @@ use crate::netns::Home;
 use crate::process::{Process, command};
 use crate::report::Report;
 
+/// The kind of probe that the matrix wants here.
 pub(crate) const ATTACH: &str = "SYNDROP_VM_ATTACH";
+
+/// The same, unless the case wants one.
+pub(crate) fn wanted(arguments: &[&str]) -> Option<String> {
+    env::var(ATTACH).ok().filter(|_| !arguments.contains(&"--attach"))
+}
 
 /// Where syndrop runs.
 #[derive(Debug, Clone, Copy)]
@@ -31,8 +37,7 @@ pub(crate) struct Trace {
 impl Trace {
     /// Starts it with further arguments and waits until it is ready.
     pub(crate) fn start(vantage: Vantage, arguments: &[&str]) -> Result<Self> {
-        // The kind of probe that the matrix wants here, unless the case wants one.
-        let kind = env::var(ATTACH).ok().filter(|_| !arguments.contains(&"--attach"));
+        let kind = wanted(arguments);
         let kind: Vec<&str> = kind.iter().flat_map(|kind| ["--attach", kind]).collect();
         let arguments = [&["trace", "--json"], &kind[..], arguments].concat();
         let began = Instant::now();
