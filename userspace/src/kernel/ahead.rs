@@ -1,4 +1,5 @@
-//! The kernel's types, read while the command line is still being understood.
+//! What is learned of the kernel while the command line is still being understood: its types, and
+//! what it knows of BPF.
 //!
 //! Of all that a trace needs before it can begin, this takes longest and waits for nothing else.
 
@@ -15,7 +16,13 @@ pub struct Ahead(Option<JoinHandle<Result<KernelBtf, BtfError>>>);
 impl Ahead {
     /// Begins to read them. Where no thread is to be had, nothing is lost but time.
     pub fn begin() -> Self {
-        Self(thread::Builder::new().name("types".to_owned()).spawn(read).ok())
+        let types = thread::Builder::new().name("types".to_owned()).spawn(read).ok();
+        // aya tries out what this kernel knows of BPF and keeps the answers, for which whoever asks
+        // next waits.
+        let _ = thread::Builder::new().name("features".to_owned()).spawn(|| {
+            aya::features();
+        });
+        Self(types)
     }
 
     /// What was read.

@@ -23,7 +23,7 @@ pub(super) fn prepare(asked: Asked, choice: Choice, types: Ahead) -> Result<Prep
     let plan = thread::scope(|scope| {
         let plan = scope.spawn(|| resolve(types, asked, &means));
         Rights::read().check()?;
-        // aya tries out what this kernel knows of BPF; it keeps the answers.
+        // What aya tries out takes files, of which none are to be had where it loads.
         aya::features();
         Ok::<_, LiveError>(plan.join().unwrap_or_else(|panic| resume_unwind(panic))?)
     })?;
