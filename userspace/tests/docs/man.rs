@@ -47,15 +47,15 @@ const OVERHEAD: &[&str] = &[
     "A drop is counted in the kernel; its event costs a record in a ring buffer. If the reader is \
      slow, events are lost and said to be, and the totals stay exact. A filter applies in the \
      kernel: what it hides makes no event.",
-    "Measured by counting instructions on Debian's 6.12.117 (cargo xtask bench): a connection that is \
-     made, accepted and closed over loopback takes 85,700 of them; watching it adds 2,450 by fentry \
-     (2.9 %), 7,300 by kprobes (8.5 %). A SYN that a full accept queue drops takes 8,740; to count it \
-     adds 570 by fentry; counting all and telling a thousand a second adds 700, by kprobes 1,760; to \
-     tell every one (--detail all) adds 5,800, of which 2,400 are syndrop's own process. Peak memory \
-     was 17 MB by fentry, 11 MB by kprobes, 23 MB with --detail all.",
+    "Measured by counting instructions on Debian's 6.12.118 (cargo xtask bench): a connection that is \
+     made, accepted and closed over loopback takes 85,800 of them; watching it adds 2,400 by fentry \
+     (2.8 %), 7,030 by kprobes (8.2 %). A SYN that a full accept queue drops takes 8,740; to count it \
+     adds 560 by fentry; counting all and telling a thousand a second adds 700, by kprobes 1,760; to \
+     tell every one (--detail all) adds 5,630, of which 2,460 are syndrop's own process. Peak memory \
+     was 19 MB by fentry, 12 MB by kprobes, 23 MB with --detail all.",
     "What it costs on a machine, --stats tells there: the kernel measures every run of each probe. It \
      then reads the clock twice for each run of any BPF program, so it is off until asked for.",
-    "To attach and to detach some sixty probes takes the kernel a second or so; where it waits for \
+    "To attach and to detach some forty probes takes the kernel a second or so; where it waits for \
      all tasks after each function that fentry lets go (6.12 does), the end takes several seconds, \
      after the summary. When syndrop ends, by whatever \
      means, the kernel takes all of its programs away.",
