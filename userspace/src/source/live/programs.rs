@@ -22,10 +22,6 @@ use super::{application, kinds, open, table};
 use crate::kernel::{GoesOn, Plan, PlannedProbe};
 use crate::source::Settings;
 
-/// Levels as aya-log numbers them. At the lowest the verifier removes the code that would log.
-const LOG_NOTHING: u8 = 0;
-const LOG_DEBUG: u8 = 4;
-
 pub(crate) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("SYNDROP_BPF_OBJECT"));
 
 /// What went wrong between the object and its hooks.
@@ -73,7 +69,6 @@ pub enum ProgramsError {
 /// The first refusal; nothing stays attached then.
 pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, ProgramsError> {
     let config = plan.config.showing(settings.filter, settings.detail);
-    let level: u8 = if settings.verbose { LOG_DEBUG } else { LOG_NOTHING };
     let mut loader = loader();
     for map in application::needless(settings.asked) {
         loader.map_max_entries(map, 1);
@@ -85,11 +80,7 @@ pub(super) fn start(plan: &Plan, settings: &Settings) -> Result<Attached, Progra
     let batches = table::make_room(&mut loader, cpus);
     let mut object = kinds::renamed(OBJECT, &plan.probes).ok_or(ProgramsError::Sections)?;
     open::fill(&mut object, &plan.layout, settings.verbose).ok_or(ProgramsError::Sections)?;
-    loader.btf(None).override_global("CONFIG", config.as_bytes(), true).override_global(
-        "AYA_LOG_LEVEL",
-        &level,
-        true,
-    );
+    loader.btf(None).override_global("CONFIG", config.as_bytes(), true);
     let (made, types) = thread::scope(|scope| {
         let types = scope.spawn(|| kinds::types(&plan.probes));
         (loader.load(&object), types.join().unwrap_or_else(|panic| resume_unwind(panic)))
