@@ -222,10 +222,9 @@ fn kinds(asked: &[&str], report: &Report) -> Result<()> {
             target if is_old && WIDE.contains(&target) => return false,
             _ => "fentry",
         };
-        probe.attach.as_deref() != Some(kind)
+        probe.attached && probe.attach.as_deref() != Some(kind)
     };
-    let attached = report.header.probes.iter().filter(|probe| probe.attached);
-    let wrong: Vec<_> = attached.filter(is_wrong).collect();
+    let wrong: Vec<_> = report.header.probes.iter().filter(is_wrong).collect();
     ensure!(wrong.is_empty(), "of the other kind: {wrong:?}");
     Ok(())
 }
