@@ -226,19 +226,21 @@ pub const CLIENTS_MAX: u32 = 65_536;
 /// between two packets of a handshake, so what comes later is another connection.
 pub const CLIENT_FORGOTTEN_NS: u64 = 240_000_000_000;
 
-/// How the number of clients that are remembered changed, as index into the per-CPU array of it.
+/// What is counted of refused clients, as index into the per-CPU array of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum ClientCount {
-    /// One was added.
+    /// One more is remembered.
     Added = 0,
-    /// One was removed because it got in.
+    /// One is not any more, because it got in.
     Removed = 1,
+    /// An event that may be one's next was sampled out. Counted while they are followed.
+    SampledOut = 2,
 }
 
 impl ClientCount {
     /// How many kinds there are.
-    pub const COUNT: u32 = Self::Removed as u32 + 1;
+    pub const COUNT: u32 = Self::SampledOut as u32 + 1;
 }
 
 /// Rows in the table of totals: listeners times their reasons.

@@ -42,7 +42,7 @@ static REFUSED_LATEST: Shared = Shared::new();
 static PASSED_OVER: Shared = Shared::new();
 
 #[inline(always)]
-fn count(what: ClientCount) {
+pub(crate) fn count(what: ClientCount) {
     if let Some(count) = CLIENT_COUNTS.get_ptr_mut(what as u32) {
         // SAFETY: the pointer is this CPU's entry of a map that outlives the program.
         unsafe { *count = (*count).wrapping_add(1) };

@@ -7,7 +7,8 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
 use aya_log_ebpf::debug;
 use ebpf_probes::{
-    Between, DropRecord, Filter, Function, LOSS_COUNT, Loss, OPEN_LOG, Reason, Told, Verdict,
+    Between, ClientCount, DropRecord, Filter, Function, LOSS_COUNT, Loss, OPEN_LOG, Reason, Told,
+    Verdict,
 };
 
 use super::slot::{Past, Slot};
@@ -115,7 +116,9 @@ fn tell<const INTERRUPTIBLE: bool>(slot: &mut Slot) {
         return;
     }
     let Some(nth) = detail::granted(record, row.map(|row| row.counts)) else {
-        if !followed && slot.told().refuses() {
+        if followed {
+            clients::count(ClientCount::SampledOut);
+        } else if slot.told().refuses() {
             clients::pass_over(record.boot_ns);
         }
         return;

@@ -257,7 +257,7 @@ impl Source for Live {
         let counters = moved(&namespaces, &self.in_flight, &now);
         let mut totals = since(&self.before, now.rows);
         if let Some(waiting) = &mut self.waiting {
-            self.sampled.forget(&self.table, waiting)?;
+            self.sampled.forget(&self.clients, &self.table, waiting)?;
             totals.extend(waiting.totals());
             if occasion == Occasion::End {
                 into.extend(refused::still(waiting.len()));

@@ -54,7 +54,7 @@ impl Live {
         if waiting.next_due().is_none_or(|due| due > now) {
             return Ok(0);
         }
-        self.sampled.forget(&self.table, waiting)?;
+        self.sampled.forget(&self.clients, &self.table, waiting)?;
         let gone = waiting.expire(now);
         for gone in &gone {
             self.show(gone, into);

@@ -31,16 +31,23 @@ impl Clients {
     /// table is quite full, because each CPU holds some free entries back, so they are counted;
     /// but only where that can be, as counting takes its time.
     pub(super) fn forgotten(&self) -> Result<u64, LiveError> {
-        let count = |what: ClientCount| {
-            let counts = self.counts.get(&(what as u32), 0);
-            let counts = counts.map_err(|error| LiveError::Read("CLIENT_COUNTS", error))?;
-            Ok::<u64, LiveError>(counts.iter().sum())
-        };
-        let held = count(ClientCount::Added)?.saturating_sub(count(ClientCount::Removed)?);
+        let removed = self.count(ClientCount::Removed)?;
+        let held = self.count(ClientCount::Added)?.saturating_sub(removed);
         if held <= u64::from(CLIENTS_MAX / 2) {
             return Ok(0);
         }
         Ok(held.saturating_sub(self.table.keys().count() as u64))
+    }
+
+    /// How many events were sampled out while clients were followed.
+    pub(super) fn sampled_out(&self) -> Result<u64, LiveError> {
+        self.count(ClientCount::SampledOut)
+    }
+
+    fn count(&self, what: ClientCount) -> Result<u64, LiveError> {
+        let counts = self.counts.get(&(what as u32), 0);
+        let counts = counts.map_err(|error| LiveError::Read("CLIENT_COUNTS", error))?;
+        Ok(counts.iter().sum())
     }
 }
 

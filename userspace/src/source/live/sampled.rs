@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::LiveError;
+use super::refused::Clients;
 use super::table::Table;
 use super::waiting::Waiting;
 use crate::decode::Bucket;
@@ -12,13 +13,27 @@ use crate::source::Event;
 #[derive(Debug, Default)]
 pub(super) struct Sampled {
     known: HashMap<Bucket, u64>,
+    /// How much of all rows had.
+    all: u64,
     left: bool,
 }
 
 impl Sampled {
     /// Follows no clients of listeners of which events were held back since the last time: these
     /// may have been the ones that say that a client came again, or got in.
-    pub(super) fn forget(&mut self, table: &Table, waiting: &mut Waiting) -> Result<(), LiveError> {
+    ///
+    /// The table is read only if there are any: see [`super::HOLES_EVERY`].
+    pub(super) fn forget(
+        &mut self,
+        clients: &Clients,
+        table: &Table,
+        waiting: &mut Waiting,
+    ) -> Result<(), LiveError> {
+        let all = clients.sampled_out()?;
+        if all == self.all {
+            return Ok(());
+        }
+        self.all = all;
         for row in table.rows()?.iter().filter(|row| row.sampled_out != 0) {
             let known = self.known.insert(row.bucket, row.sampled_out).unwrap_or(0);
             if known != row.sampled_out {
