@@ -97,8 +97,10 @@ pub(crate) fn migrating_ack_in_famine(rig: &mut Rig, _: usize) -> Result<Provoke
         use_up(rig)?;
         let heir = listen()?;
         first.stop()?;
-        famine.during(|| rig.peer.ack(&flow, synack))?;
+        let starved = famine.during(|| rig.peer.ack(&flow, synack));
+        // On a slow machine its timer was sooner; then there was nothing left to copy.
         if heir.accept_all()? == 0 {
+            starved?;
             let answers = rig.peer.answers(&flow)?;
             ensure!(answers.iter().any(|it| it.rst), "{flow:?} was not reset: {answers:?}");
             // Requests that used memory up must not be without their listener.
