@@ -31,6 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(Case::new("clients::gone", gone));
     cases.push(Case::new("clients::gone-alone", gone_alone));
     cases.push(Case::new("clients::gone-by-reset", gone_by_reset));
+    cases.push(Case::new("clients::gone-perhaps", gone_perhaps));
     cases.push(Case::new("clients::unasked", unasked));
     cases
 }
@@ -231,6 +232,28 @@ fn gone_by_reset() -> Result<()> {
         let notice = of(&report, "client-gone", &refused.flow)?;
         ensure!(notice.event.evidence == "observed", "{notice:?}");
     }
+    Ok(())
+}
+
+/// Of what was sampled out nobody knows whose it was, so no client of that listener is taken for gone.
+fn gone_perhaps() -> Result<()> {
+    let arguments = &["--notices", "client-gone", "--detail", "1/s"];
+    let mut watched = Watched::start(&ACCEPT_QUEUE_FULL_SYN, Family::V4, arguments)?;
+    let rig = &mut watched.setting.rig;
+    rig.fill_accept_queue()?;
+    let told = rig.newcomer();
+    for flow in [told, rig.newcomer(), rig.newcomer()] {
+        rig.peer.syn(&flow)?;
+    }
+    rig.peer.settle()?;
+    sleep(GONE);
+    let report = watched.trace.stop()?;
+    ensure_attempts(&report, &[(told, 1)])?;
+    ensure_notices(&report, &[])?;
+    let summary = &report.summary;
+    let bounds = (summary.total(), summary.sampled_out, summary.unfollowed_clients);
+    ensure!(bounds == (3, 2, 1), "drops, sampled out, not followed: {bounds:?}");
+    ensure!(!summary.clients_exact, "{summary:?}");
     Ok(())
 }
 
