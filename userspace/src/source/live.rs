@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray, RingBuf};
@@ -13,7 +13,7 @@ use ebpf_probes::{Filter, Loss, Reason, WAKE_NS};
 use jiff::Timestamp;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Event, Losses, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
 use crate::cost::Cost;
@@ -58,10 +58,13 @@ mod waiting;
 /// Records taken before the reader's turn ends, so that signals and timers are not starved.
 const BATCH: usize = 512;
 
-/// How often it is looked whether the stream has a hole. While a map is read, the kernel runs no
-/// program of a kprobe on that CPU (`bpf_disable_instrumentation`, include/linux/bpf.h), so this
-/// is not done with every batch.
-const HOLES_EVERY: Duration = Duration::from_millis(250);
+/// How long after an event it is looked whether the stream has a hole.
+///
+/// While a map is read, the kernel runs no program of a kprobe on that CPU
+/// (`bpf_disable_instrumentation`, include/linux/bpf.h). So this is not done with every batch; and
+/// not right after one, when other threads wait for the CPU: the kernel may let them go first in
+/// the middle of it, and they may well be the ones that send or take packets.
+const HOLES_AFTER: Duration = Duration::from_millis(250);
 
 /// Batches after which whatever was in the ring is taken, even if more keeps coming.
 const FULL_RING: usize = 16;
@@ -78,7 +81,7 @@ pub struct Live {
     started: Instant,
     ring: AsyncFd<RingBuf<MapData>>,
     /// When to look into the ring unasked.
-    look: Option<tokio::time::Instant>,
+    look: Option<Instant>,
     table: Table,
     losses: PerCpuArray<MapData, u64>,
     clients: Clients,
@@ -93,7 +96,8 @@ pub struct Live {
     undecodable: u64,
     lost_told: u64,
     whole_since: Timestamp,
-    looked_for_holes: Instant,
+    /// When to look for a hole.
+    look_for_holes: Option<Instant>,
     baseline: Baseline,
     before: Vec<Total>,
     /// What came while these were read.
@@ -151,7 +155,7 @@ pub fn open(settings: &Settings, types: Ahead) -> Result<Live, LiveError> {
         undecodable: 0,
         lost_told: 0,
         whole_since: time,
-        looked_for_holes: Instant::now(),
+        look_for_holes: None,
         baseline,
         before: rows,
         in_flight,
@@ -162,6 +166,14 @@ pub fn open(settings: &Settings, types: Ahead) -> Result<Live, LiveError> {
 
 fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, LiveError> {
     ebpf.take_map(name).ok_or(LiveError::Map(name, None))
+}
+
+/// Waits until then, or forever.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
 }
 
 impl Live {
@@ -212,20 +224,20 @@ impl Source for Live {
 
     async fn next(&mut self, into: &mut Vec<Event>) -> Result<Next, LiveError> {
         loop {
-            if self.drain(into)? {
-                if self.looked_for_holes.elapsed() >= HOLES_EVERY {
-                    self.holes(into)?;
-                }
-                self.look = Some(tokio::time::Instant::now() + LOOK_AGAIN);
+            let drained = self.drain(into)?;
+            let now = Instant::now();
+            if self.look_for_holes.is_some_and(|time| time <= now) {
+                self.holes(into)?;
+            }
+            if drained {
+                self.look = Some(now + LOOK_AGAIN);
+                self.look_for_holes.get_or_insert(now + HOLES_AFTER);
+            }
+            if drained || !into.is_empty() {
                 return Ok(Next::More);
             }
-            let look = self.look;
-            let look = async {
-                match look {
-                    Some(time) => sleep_until(time).await,
-                    None => pending().await,
-                }
-            };
+            let look = until(self.look);
+            let look_for_holes = until(self.look_for_holes);
             let due = self.waiting.as_ref().and_then(Waiting::next_due);
             let due = async {
                 match due {
@@ -237,6 +249,7 @@ impl Source for Live {
                 ready = self.ring.readable_mut() => ready.map_err(LiveError::Wait)?.clear_ready(),
                 () = due => {}
                 () = look => self.look = None,
+                () = look_for_holes => {}
             }
         }
     }

@@ -1,7 +1,5 @@
 //! What is taken from the ring: records become events, and holes are told.
 
-use std::time::Instant;
-
 use ebpf_probes::Loss;
 use jiff::Timestamp;
 
@@ -83,7 +81,7 @@ impl Live {
             }
         }
         self.whole_since = Timestamp::now();
-        self.looked_for_holes = Instant::now();
+        self.look_for_holes = None;
         Ok(())
     }
 }

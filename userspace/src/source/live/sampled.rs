@@ -22,7 +22,7 @@ impl Sampled {
     /// Follows no clients of listeners of which events were held back since the last time: these
     /// may have been the ones that say that a client came again, or got in.
     ///
-    /// The table is read only if there are any: see [`super::HOLES_EVERY`].
+    /// The table is read only if there are any: see [`super::HOLES_AFTER`].
     pub(super) fn forget(
         &mut self,
         clients: &Clients,
