@@ -13,7 +13,7 @@ use ebpf_probes::{Filter, Loss, Reason, WAKE_NS};
 use jiff::Timestamp;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::{Event, Losses, Next, Occasion, Opening, Settings, Snapshot, Source, Total};
 use crate::cost::Cost;
@@ -61,9 +61,9 @@ const BATCH: usize = 512;
 /// How long after an event it is looked whether the stream has a hole.
 ///
 /// While a map is read, the kernel runs no program of a kprobe on that CPU
-/// (`bpf_disable_instrumentation`, include/linux/bpf.h). So this is not done with every batch; and
-/// not right after one, when other threads wait for the CPU: the kernel may let them go first in
-/// the middle of it, and they may well be the ones that send or take packets.
+/// (`bpf_disable_instrumentation`, include/linux/bpf.h). So this is not done with every batch; and,
+/// where events pause, not right after one, when other threads wait for the CPU: the kernel may let
+/// them go first in the middle of it, and they may well be the ones that send or take packets.
 const HOLES_AFTER: Duration = Duration::from_millis(250);
 
 /// Batches after which whatever was in the ring is taken, even if more keeps coming.
@@ -239,12 +239,8 @@ impl Source for Live {
             let look = until(self.look);
             let look_for_holes = until(self.look_for_holes);
             let due = self.waiting.as_ref().and_then(Waiting::next_due);
-            let due = async {
-                match due {
-                    Some(due) => sleep(Duration::from_nanos(due.saturating_sub(boot_ns()))).await,
-                    None => pending().await,
-                }
-            };
+            let due = due.map(|due| now + Duration::from_nanos(due.saturating_sub(boot_ns())));
+            let due = until(due);
             tokio::select! {
                 ready = self.ring.readable_mut() => ready.map_err(LiveError::Wait)?.clear_ready(),
                 () = due => {}
